@@ -1,0 +1,1 @@
+//! A jq engine that is exact, bounded and fast.
