@@ -1,0 +1,61 @@
+//! Dispatch: takes events from the queue's feed and sees each to its end.
+//!
+//! It owns lanes, workers, timeouts, retries and the decision what an event's fate is. **One slow,
+//! failing or poisoned event never holds up another key; every run ends in success, a retry with a
+//! date, or a dead letter with its reason; an event is done only when the catalog confirmed its
+//! writes.**
+
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use crate::{
+    catalog::Catalog,
+    clock::Clock,
+    mapping::MappingHandle,
+    processor::Registry,
+    queue::{Feed, Queue},
+    state::StateMap,
+    supervisor::Supervisor,
+    telemetry::Telemetry,
+};
+
+/// Everything dispatch works with.
+#[derive(Debug)]
+pub struct DispatchParts {
+    /// The processors.
+    pub registry: Arc<Registry>,
+    /// Where fates are written down.
+    pub queue: Arc<dyn Queue>,
+    /// What is waiting.
+    pub feed: Feed,
+    /// The current mapping; dispatch waits while there is none yet.
+    pub mapping: MappingHandle,
+    /// Where entities go.
+    pub catalog: Arc<dyn Catalog>,
+    /// The integration's state.
+    pub state: StateMap,
+    /// The time.
+    pub clock: Clock,
+    /// Metrics.
+    pub telemetry: Arc<Telemetry>,
+    /// Settings.
+    pub options: DispatchOptions,
+}
+
+/// Settings of dispatch.
+#[derive(Clone, Debug)]
+pub struct DispatchOptions {
+    /// Handlers in flight at once (`OCEAN__EVENT_WORKERS_COUNT`).
+    pub workers: NonZeroUsize,
+    /// The longest time one attempt may take, whatever a processor declares
+    /// (`OCEAN__MAX_EVENT_PROCESSING_SECONDS`).
+    pub max_attempt_time: Duration,
+    /// How often a process may die while an event runs before the event is a dead letter.
+    pub max_restarts: u32,
+}
+
+/// Starts dispatch under `supervisor`. When shutdown is requested it takes up nothing new, lets
+/// running handlers finish, and ends; what was not finished stays in the queue.
+pub fn start(parts: DispatchParts, supervisor: &Supervisor) {
+    let _ = (parts, supervisor);
+    unimplemented!("the dispatch room")
+}

@@ -1,0 +1,240 @@
+//! The event as it was received: what every room of the house works on.
+//!
+//! A [`WebhookEvent`] is immutable and cheap to clone; processors of one event share it, so that
+//! none can change what the others see.
+
+use std::{
+    fmt,
+    num::ParseIntError,
+    str::FromStr,
+    sync::{Arc, OnceLock},
+};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use ocean_jq::{Document, ParseError, Value};
+use serde::{Deserialize, Serialize};
+
+/// Identifies an accepted event; later events have larger ids.
+///
+/// The number is the time of acceptance in microseconds since 1970, made unique and strictly
+/// increasing by the queue, so ids stay unique when a data folder is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventId(i64);
+
+impl EventId {
+    /// The id with this number.
+    pub const fn new(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// The number of the id.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for EventId {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+// === Headers ===
+
+/// Request headers: names in lower case, in the order received, repeated names kept.
+///
+/// ```
+/// use ocean_core::Headers;
+///
+/// let headers = Headers::new([("X-GitHub-Event", "push"), ("x-tag", "a"), ("x-tag", "b")]);
+/// assert_eq!(headers.get("x-github-event"), Some("push"));
+/// assert_eq!(headers.get("X-Tag"), Some("a"), "the first of a repeated header");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers(Arc<[(Box<str>, Box<str>)]>);
+
+impl Headers {
+    /// Headers of these names and values.
+    pub fn new<N, V>(entries: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: AsRef<str>,
+        V: Into<Box<str>>,
+    {
+        Self(
+            entries
+                .into_iter()
+                .map(|(name, value)| (name.as_ref().to_ascii_lowercase().into(), value.into()))
+                .collect(),
+        )
+    }
+
+    /// The first value of the header, whatever the case of `name`.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    /// Names and values in the order received.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+}
+
+impl Serialize for Headers {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<(String, String)>::deserialize(deserializer).map(Self::new)
+    }
+}
+
+// === WebhookEvent ===
+
+/// One live event: an accepted request of a third-party tool, or one element of its JSON array.
+#[derive(Clone)]
+pub struct WebhookEvent(Arc<Inner>);
+
+struct Inner {
+    parts: EventParts,
+    // Parsed on first use: an event that is only stored or shown is never parsed twice.
+    document: OnceLock<Result<Document, ParseError>>,
+}
+
+/// What a [`WebhookEvent`] is made of.
+#[derive(Clone, Debug)]
+pub struct EventParts {
+    /// The id the queue gave it; `EventId::new(0)` before it was accepted.
+    pub id: EventId,
+    /// The registered path of its source, such as `/webhook`.
+    pub path: Arc<str>,
+    /// The event's name as its source reads it, such as `jira:issue_updated`.
+    pub name: Option<Box<str>>,
+    /// The sender's own id of this delivery.
+    pub delivery: Option<Box<str>>,
+    /// When the request arrived.
+    pub received_at: Timestamp,
+    /// The request's headers, without those that carry secrets.
+    pub headers: Headers,
+    /// The request's query string, without `?`; empty if there was none.
+    pub query: Box<str>,
+    /// The JSON text of the event.
+    pub body: Bytes,
+}
+
+impl Default for EventParts {
+    fn default() -> Self {
+        Self {
+            id: EventId::new(0),
+            path: "/webhook".into(),
+            name: None,
+            delivery: None,
+            received_at: Timestamp::UNIX_EPOCH,
+            headers: Headers::default(),
+            query: "".into(),
+            body: Bytes::from_static(b"{}"),
+        }
+    }
+}
+
+impl WebhookEvent {
+    /// The event of these parts.
+    pub fn new(parts: EventParts) -> Self {
+        Self(Arc::new(Inner {
+            parts,
+            document: OnceLock::new(),
+        }))
+    }
+
+    /// The id under which the queue keeps it.
+    pub fn id(&self) -> EventId {
+        self.0.parts.id
+    }
+
+    /// The registered path of its source, such as `/webhook`.
+    pub fn path(&self) -> &Arc<str> {
+        &self.0.parts.path
+    }
+
+    /// The event's name as its source reads it, such as `jira:issue_updated`.
+    pub fn name(&self) -> Option<&str> {
+        self.0.parts.name.as_deref()
+    }
+
+    /// The sender's own id of this delivery.
+    pub fn delivery(&self) -> Option<&str> {
+        self.0.parts.delivery.as_deref()
+    }
+
+    /// When the request arrived.
+    pub fn received_at(&self) -> Timestamp {
+        self.0.parts.received_at
+    }
+
+    /// The request's headers, without those that carry secrets.
+    pub fn headers(&self) -> &Headers {
+        &self.0.parts.headers
+    }
+
+    /// The request's query string, without `?`.
+    pub fn query(&self) -> &str {
+        &self.0.parts.query
+    }
+
+    /// The JSON text of the event.
+    pub fn body(&self) -> &Bytes {
+        &self.0.parts.body
+    }
+
+    /// The parsed body.
+    ///
+    /// # Errors
+    /// The body is not JSON. The door refuses such requests, so this is seen only for events
+    /// that were put together by hand or damaged on disk.
+    pub fn json(&self) -> Result<Value<'_>, &ParseError> {
+        match self.0.document.get_or_init(|| Document::parse(self.body())) {
+            Ok(document) => Ok(document.root()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The value at an RFC 6901 pointer into the body; `None` when absent or `null`.
+    pub fn pointer(&self, pointer: &str) -> Option<Value<'_>> {
+        self.json()
+            .ok()?
+            .pointer(pointer)
+            .filter(|value| !value.is_null())
+    }
+
+    /// All its parts.
+    pub fn parts(&self) -> &EventParts {
+        &self.0.parts
+    }
+}
+
+impl fmt::Debug for WebhookEvent {
+    // Bodies and headers never reach a log by way of `Debug`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookEvent")
+            .field("id", &self.id())
+            .field("path", self.path())
+            .field("name", &self.name())
+            .field("delivery", &self.delivery())
+            .field("body_bytes", &self.body().len())
+            .finish_non_exhaustive()
+    }
+}

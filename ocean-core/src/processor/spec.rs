@@ -1,0 +1,372 @@
+//! The constant description of a processor: everything dispatch knows before an event arrives.
+
+use std::{fmt, time::Duration};
+
+use super::ProcessorType;
+use crate::{event::WebhookEvent, extract::Need};
+
+/// Describes a processor. The attribute writes it; by hand it is put together like this:
+///
+/// ```
+/// use ocean_core::processor::ProcessorSpec;
+///
+/// const ISSUES: ProcessorSpec = ProcessorSpec::new("issues", "/webhook")
+///     .kinds(&["issue"])
+///     .event_prefix("jira:issue_")
+///     .key(&["/issue/id"]);
+/// assert_eq!(ISSUES.kinds, ["issue"]);
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ProcessorSpec {
+    /// Its name, unique in the integration.
+    pub name: &'static str,
+    /// The path of its source.
+    pub path: &'static str,
+    /// What it is for.
+    pub processor_type: ProcessorType,
+    /// The kinds it updates.
+    pub kinds: &'static [&'static str],
+    /// Which event names it is for.
+    pub event: EventMatch,
+    /// Further conditions, all of which must hold.
+    pub conditions: &'static [Condition],
+    /// Pointers into the payload that must lead to a value other than null; an event that matches
+    /// otherwise but lacks one is rejected as invalid.
+    pub requires: &'static [&'static str],
+    /// A condition in code, besides the declared ones.
+    pub guard: Option<fn(&WebhookEvent) -> bool>,
+    /// Pointers to the values that make the ordering key; empty means that all its events are
+    /// handled one after another.
+    pub key: &'static [&'static str],
+    /// Whether a newer waiting event of the same key replaces older ones.
+    pub coalesce: bool,
+    /// Events that mean deletion, and what they delete.
+    pub delete: Option<DeleteSpec>,
+    /// When failed attempts are repeated.
+    pub retry: RetryPolicy,
+    /// The time one attempt may take.
+    pub timeout: Duration,
+    /// What its arguments need from mapping and state.
+    pub needs: &'static [Need],
+    /// Its documentation, for operators.
+    pub docs: &'static str,
+    /// Where it is written.
+    pub location: Location,
+}
+
+impl ProcessorSpec {
+    /// The default time of one attempt.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(90);
+
+    /// A processor with every default: all events of `path`, no kinds.
+    #[track_caller]
+    pub const fn new(name: &'static str, path: &'static str) -> Self {
+        let caller = std::panic::Location::caller();
+        Self {
+            name,
+            path,
+            processor_type: ProcessorType::Webhook,
+            kinds: &[],
+            event: EventMatch::Any,
+            conditions: &[],
+            requires: &[],
+            guard: None,
+            key: &[],
+            coalesce: false,
+            delete: None,
+            retry: RetryPolicy::DEFAULT,
+            timeout: Self::DEFAULT_TIMEOUT,
+            needs: &[],
+            docs: "",
+            location: Location {
+                file: caller.file(),
+                line: caller.line(),
+            },
+        }
+    }
+
+    /// Updates entities of these kinds.
+    #[must_use]
+    pub const fn kinds(self, kinds: &'static [&'static str]) -> Self {
+        Self { kinds, ..self }
+    }
+
+    /// Acts without kind and mapping.
+    #[must_use]
+    pub const fn action(self) -> Self {
+        Self {
+            processor_type: ProcessorType::Action,
+            ..self
+        }
+    }
+
+    /// Only events with one of these names.
+    #[must_use]
+    pub const fn events(self, names: &'static [&'static str]) -> Self {
+        Self {
+            event: EventMatch::OneOf(names),
+            ..self
+        }
+    }
+
+    /// Only events whose name starts like this.
+    #[must_use]
+    pub const fn event_prefix(self, prefix: &'static str) -> Self {
+        Self {
+            event: EventMatch::Prefix(prefix),
+            ..self
+        }
+    }
+
+    /// Only events that satisfy all of these.
+    #[must_use]
+    pub const fn when(self, conditions: &'static [Condition]) -> Self {
+        Self { conditions, ..self }
+    }
+
+    /// Rejects events in which one of these pointers leads nowhere or to null.
+    #[must_use]
+    pub const fn requires(self, pointers: &'static [&'static str]) -> Self {
+        Self {
+            requires: pointers,
+            ..self
+        }
+    }
+
+    /// Only events for which `guard` says yes.
+    #[must_use]
+    pub const fn guard(self, guard: fn(&WebhookEvent) -> bool) -> Self {
+        Self {
+            guard: Some(guard),
+            ..self
+        }
+    }
+
+    /// Events with equal values at these pointers take effect in order of arrival.
+    #[must_use]
+    pub const fn key(self, pointers: &'static [&'static str]) -> Self {
+        Self {
+            key: pointers,
+            ..self
+        }
+    }
+
+    /// A newer waiting event of the same key replaces older ones.
+    #[must_use]
+    pub const fn coalesce(self) -> Self {
+        Self {
+            coalesce: true,
+            ..self
+        }
+    }
+
+    /// Events with these names delete the payload's object at `pointer`.
+    #[must_use]
+    pub const fn delete(self, on: &'static [&'static str], pointer: &'static str) -> Self {
+        Self {
+            delete: Some(DeleteSpec { on, pointer }),
+            ..self
+        }
+    }
+
+    /// When failed attempts are repeated.
+    #[must_use]
+    pub const fn retry(self, retry: RetryPolicy) -> Self {
+        Self { retry, ..self }
+    }
+
+    /// The time one attempt may take.
+    #[must_use]
+    pub const fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// What the arguments need from mapping and state.
+    #[must_use]
+    pub const fn needs(self, needs: &'static [Need]) -> Self {
+        Self { needs, ..self }
+    }
+
+    /// Documentation for operators.
+    #[must_use]
+    pub const fn docs(self, docs: &'static str) -> Self {
+        Self { docs, ..self }
+    }
+
+    /// Where it is written, if not where `new` was called.
+    #[must_use]
+    pub const fn location(self, file: &'static str, line: u32) -> Self {
+        Self {
+            location: Location { file, line },
+            ..self
+        }
+    }
+
+    /// Whether the event deletes by declaration, without running the handler.
+    pub fn deletes(&self, event: &WebhookEvent) -> bool {
+        let (Some(delete), Some(name)) = (&self.delete, event.name()) else {
+            return false;
+        };
+        delete.on.contains(&name)
+    }
+
+    /// Whether the processor runs once for each selector rather than once for the event.
+    pub fn uses_selector(&self) -> bool {
+        self.needs
+            .iter()
+            .any(|need| matches!(need, Need::Selector(_)))
+    }
+}
+
+// === Location ===
+
+/// Where a processor is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// The source file, as the compiler names it.
+    pub file: &'static str,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+// === EventMatch ===
+
+/// Which event names a processor is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventMatch {
+    /// All, also events without a name.
+    Any,
+    /// These.
+    OneOf(&'static [&'static str]),
+    /// Those that start like this.
+    Prefix(&'static str),
+}
+
+// === DeleteSpec ===
+
+/// What events delete by declaration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeleteSpec {
+    /// The event names that mean deletion; may be empty where only "not found" deletes.
+    pub on: &'static [&'static str],
+    /// The payload's object that is the deleted raw item.
+    pub pointer: &'static str,
+}
+
+// === Condition ===
+
+/// A condition on a payload value or a header.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Condition {
+    /// What is looked at.
+    pub subject: Subject,
+    /// What must hold of it.
+    pub test: Test,
+}
+
+/// What a condition looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// The payload's value at an RFC 6901 pointer.
+    Pointer(&'static str),
+    /// The first value of a header, its name in lower case.
+    Header(&'static str),
+}
+
+/// What must hold of a condition's subject. An absent subject equals nothing: it satisfies only
+/// [`Test::Ne`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Test {
+    /// Equals the literal.
+    Eq(Literal),
+    /// Does not equal the literal.
+    Ne(Literal),
+    /// Equals one of the literals.
+    In(&'static [Literal]),
+    /// Is text that starts like this.
+    Prefix(&'static str),
+    /// Is text that ends like this.
+    Suffix(&'static str),
+}
+
+/// A constant to compare with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Literal {
+    /// Text; the only literal a header can equal.
+    Str(&'static str),
+    /// A whole number.
+    Int(i64),
+    /// A truth value.
+    Bool(bool),
+}
+
+// === RetryPolicy ===
+
+/// When failed attempts are repeated.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RetryPolicy {
+    /// Retries after the first attempt.
+    pub max_retries: u32,
+    /// The delay before the first retry.
+    pub initial_delay: Duration,
+    /// The longest delay.
+    pub max_delay: Duration,
+    /// The factor by which the delay grows.
+    pub exponential_base: f64,
+}
+
+impl RetryPolicy {
+    /// Upstream's constants: 3 retries after 1, 2 and 4 seconds, never more than 30.
+    pub const DEFAULT: Self = Self {
+        max_retries: 3,
+        initial_delay: Duration::from_secs(1),
+        max_delay: Duration::from_secs(30),
+        exponential_base: 2.0,
+    };
+
+    /// The delay before retry number `retry`, from 1, before jitter.
+    pub fn delay(&self, retry: u32) -> Duration {
+        let exponent = i32::try_from(retry.saturating_sub(1)).unwrap_or(i32::MAX);
+        let factor = self.exponential_base.powi(exponent);
+        let seconds = self.initial_delay.as_secs_f64() * factor;
+        // Also false for NaN, which a base of 0 or infinity can lead to.
+        if seconds < self.max_delay.as_secs_f64() {
+            Duration::from_secs_f64(seconds.max(0.0))
+        } else {
+            self.max_delay
+        }
+    }
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_retries_wait_one_two_and_four_seconds() {
+        let delays: Vec<_> = (1..=3)
+            .map(|retry| RetryPolicy::DEFAULT.delay(retry).as_secs())
+            .collect();
+        assert_eq!(delays, [1, 2, 4]);
+    }
+
+    #[test]
+    fn delays_never_exceed_the_cap() {
+        for retry in [6, 60, 6_000, u32::MAX] {
+            assert_eq!(RetryPolicy::DEFAULT.delay(retry), Duration::from_secs(30));
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The queue: makes events durable before the sender hears "ok", and keeps their fate.
+//!
+//! It owns ids, deduplication, the pending backlog, retry dates, dead letters and history. It
+//! knows neither processors nor the catalog: lanes reach it as numbers, fates as [`Change`]s.
+//! **An id is given out only with the commit that holds the event; a fate is never lost: what
+//! cannot be written is kept and tried again.**
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::{
+    event::{EventId, WebhookEvent},
+    lane::Lanes,
+    processor::BoxFuture,
+};
+
+mod story;
+
+pub use story::{Attempt, Run, RunState, Story, Write, WriteKind};
+
+/// Keeps accepted events until they are done.
+pub trait Queue: Send + Sync + fmt::Debug + 'static {
+    /// Stores the events of one request, all or none; resolves when they are durable. One receipt
+    /// for each event, in order.
+    ///
+    /// # Errors
+    /// Nothing was stored; the error says when to try again.
+    fn accept(&self, events: Vec<NewEvent>) -> BoxFuture<'_, Result<Vec<Receipt>, QueueError>>;
+
+    /// The event and what happened to it so far; `None` if the queue no longer has it.
+    ///
+    /// # Errors
+    /// The event cannot be read.
+    fn load(&self, id: EventId) -> BoxFuture<'_, Result<Option<Stored>, QueueError>>;
+
+    /// Writes down what happened to an event. Never blocks and never fails: while the store cannot
+    /// be written, changes wait in memory and are written, in order, when it can.
+    fn record(&self, id: EventId, change: Change);
+
+    /// Resolves when all changes recorded so far are durable.
+    fn flushed(&self) -> BoxFuture<'_, ()>;
+
+    /// How full and how healthy the queue is.
+    fn pressure(&self) -> Pressure;
+
+    /// Read access for operators, if the queue keeps history.
+    fn journal(&self) -> Option<Arc<dyn Journal>>;
+}
+
+/// Everything that is waiting, in order of arrival: first what was found at start, then each
+/// accepted event when its commit is durable. Ends when the queue closes.
+pub type Feed = mpsc::UnboundedReceiver<Pending>;
+
+// === NewEvent ===
+
+/// An event on its way in.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// The event; its id is not yet given.
+    pub event: WebhookEvent,
+    /// Its lanes; empty if no processor is for it: such an event is kept as ignored and never
+    /// dispatched.
+    pub lanes: Lanes,
+    /// The event this one repeats on an operator's request; it then is exempt from deduplication.
+    pub replay_of: Option<EventId>,
+}
+
+// === Receipt ===
+
+/// The queue's answer for one event, once it is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// It will be dispatched.
+    Stored(EventId),
+    /// It was recorded, and that is all: no processor is for it.
+    Ignored(EventId),
+    /// The same delivery was accepted before, under this id.
+    Duplicate(EventId),
+}
+
+// === Pending ===
+
+/// An entry of the [`Feed`].
+#[derive(Debug)]
+pub struct Pending {
+    /// The event's id.
+    pub id: EventId,
+    /// Its lanes.
+    pub lanes: Lanes,
+    /// The date before which it must not be tried again.
+    pub not_before: Option<Timestamp>,
+    /// Whether it was found at start: then an earlier process may have died of it.
+    pub resumed: bool,
+    /// The event itself while it fits the memory budget; otherwise [`Queue::load`] has it.
+    pub cached: Option<Cached>,
+}
+
+/// An event held in memory on the queue's budget, which is released when this is dropped.
+#[derive(Debug)]
+pub struct Cached {
+    /// The event.
+    pub event: WebhookEvent,
+    /// Returns its bytes to the budget.
+    pub permit: Option<tokio::sync::OwnedSemaphorePermit>,
+}
+
+// === Stored ===
+
+/// An event as the queue keeps it.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The event.
+    pub event: WebhookEvent,
+    /// What happened so far.
+    pub story: Story,
+    /// How often a process found it unfinished at start and took it up again.
+    pub restarts: u32,
+}
+
+// === Change ===
+
+/// What happened to an event.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Dispatch takes up an event that an earlier process left unfinished; counted, so that an
+    /// event that kills the process is found out.
+    Resumed,
+    /// Some runs are through, others go on: remembered, so that a crash repeats only the others.
+    Progress(Story),
+    /// To be tried again, not before `at`.
+    Retry {
+        /// The date.
+        at: Timestamp,
+        /// What happened so far.
+        story: Story,
+    },
+    /// Finished; its writes are confirmed.
+    Done(Story),
+    /// Given up. The reason stands in the story's runs; `reason` sums it up in a line.
+    Dead {
+        /// One line for lists.
+        reason: String,
+        /// What happened.
+        story: Story,
+    },
+    /// Not run: a newer event of its lane made it pointless.
+    Superseded {
+        /// The newer event.
+        by: EventId,
+        /// What happened before.
+        story: Story,
+    },
+}
+
+// === Pressure ===
+
+/// How full and how healthy the queue is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pressure {
+    /// Events that are neither done nor dead.
+    pub pending: u64,
+    /// The bytes of their bodies and headers.
+    pub pending_bytes: u64,
+    /// Dead letters.
+    pub dead: u64,
+    /// Why nothing can be accepted now, if so.
+    pub refusing: Option<String>,
+    /// The age of the oldest pending event.
+    pub oldest: Option<Duration>,
+}
+
+// === QueueError ===
+
+/// Why an event could not be stored or read.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueueError {
+    /// The bound on pending bytes is reached, or the disk is about to be full.
+    #[error("the queue is full: {reason}")]
+    Full {
+        /// What is full.
+        reason: String,
+        /// When there will probably be room.
+        retry_after: Duration,
+    },
+    /// The store does not work at the moment.
+    #[error("the event store is failing: {reason}")]
+    Failing {
+        /// What fails.
+        reason: String,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The process is about to end.
+    #[error("shutting down")]
+    Closed,
+    /// One stored event is damaged.
+    #[error("event {id} is damaged: {reason}")]
+    Damaged {
+        /// The event.
+        id: EventId,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+// === Journal ===
+
+/// Read access to events, finished ones included, for commands, the admin API and the dashboard.
+/// Implementations do not block writers.
+pub trait Journal: Send + Sync + fmt::Debug {
+    /// Events that match, newest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn list(&self, filter: &Filter) -> Result<Vec<Summary>, QueueError>;
+
+    /// One event by the queue's id or by the sender's delivery id.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn show(&self, id: &str) -> Result<Option<(Summary, Stored)>, QueueError>;
+}
+
+/// Which events to list; the default is the newest hundred.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// Only these states; empty means all.
+    pub states: Vec<EventState>,
+    /// Only events of this path.
+    pub path: Option<String>,
+    /// Only events with this name.
+    pub name: Option<String>,
+    /// Only events of this lane.
+    pub lane: Option<crate::lane::Lane>,
+    /// Received at this time or later.
+    pub since: Option<Timestamp>,
+    /// Received before this time.
+    pub until: Option<Timestamp>,
+    /// Only events with a smaller id, for paging.
+    pub before: Option<EventId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self {
+            states: Vec::new(),
+            path: None,
+            name: None,
+            lane: None,
+            since: None,
+            until: None,
+            before: None,
+            limit: 100,
+        }
+    }
+}
+
+/// Where an event is in its life.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum EventState {
+    /// Waiting, running or waiting for a retry.
+    Pending,
+    /// Finished and confirmed.
+    Done,
+    /// Given up, kept with its reason.
+    Dead,
+    /// No processor was for it.
+    Ignored,
+    /// Replaced by a newer event of its lane.
+    Superseded,
+    /// A dead letter that an operator gave up for good.
+    Discarded,
+}
+
+/// One line of a list of events.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Summary {
+    /// The queue's id.
+    pub id: EventId,
+    /// Where it is in its life.
+    pub state: EventState,
+    /// The path of its source.
+    pub path: Arc<str>,
+    /// Its name.
+    pub name: Option<Box<str>>,
+    /// The sender's id of the delivery.
+    pub delivery: Option<Box<str>>,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// When it will be tried again.
+    pub next_attempt_at: Option<Timestamp>,
+    /// Attempts so far: the most of any of its runs.
+    pub attempts: u32,
+    /// The size of its body.
+    pub body_bytes: u64,
+    /// Why it is dead, or what superseded it.
+    pub reason: Option<String>,
+    /// The event it repeats.
+    pub replay_of: Option<EventId>,
+}

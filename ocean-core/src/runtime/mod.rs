@@ -1,0 +1,6 @@
+//! The runtime: settings, ordered start, shutdown, command line.
+
+/// Runs the integration's command line.
+pub fn run<I: crate::Integration>() -> std::process::ExitCode {
+    unimplemented!("the runtime")
+}
