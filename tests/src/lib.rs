@@ -2,4 +2,5 @@
 //! tools as servers in the test process.
 
 pub mod port;
+pub mod process;
 pub mod stand_in;
