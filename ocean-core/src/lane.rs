@@ -20,7 +20,7 @@ impl Lane {
     /// The lane of an ordering key of the source at `path`: its values, as text.
     ///
     /// Lanes are stored with events, so this must give the same number for ever.
-    pub fn of_key<'a>(path: &str, values: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn of_key<'a>(path: &'a str, values: impl IntoIterator<Item = &'a str>) -> Self {
         // FNV-1a: stable by definition, where `std`'s hashers promise nothing between releases.
         // Each part is followed by a byte that UTF-8 never contains, so that parts cannot blend.
         let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
