@@ -18,6 +18,8 @@ use crate::{
     telemetry::Telemetry,
 };
 
+mod lanes;
+
 /// Everything dispatch works with.
 #[derive(Debug)]
 pub struct DispatchParts {
