@@ -201,7 +201,10 @@ impl LaneTable {
             return;
         }
         let newest = self.newest.entry(slot).or_default();
-        match newest.iter_mut().find(|(value, _)| *value == entry.coalesce) {
+        match newest
+            .iter_mut()
+            .find(|(value, _)| *value == entry.coalesce)
+        {
             Some((_, id)) => *id = entry.id,
             None => newest.push((entry.coalesce, entry.id)),
         }
@@ -266,7 +269,9 @@ struct LaneState {
 
 /// Lanes are hashes already, but small numbers would all fall into the same group of the table.
 fn hash(lane: Lane) -> u64 {
-    lane.get().wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
+    lane.get()
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .rotate_left(32)
 }
 
 // === Slab ===

@@ -136,7 +136,11 @@ fn a_million_lanes_need_less_than_eighty_bytes_each() {
     while let Some((_, turn)) = next(&mut table) {
         table.finish(&turn, Turn::Over);
     }
-    assert_eq!(table.heap_bytes(), 0, "an empty table gives its memory back");
+    assert_eq!(
+        table.heap_bytes(),
+        0,
+        "an empty table gives its memory back"
+    );
 }
 
 impl LaneTable {
@@ -335,13 +339,7 @@ fn start(
     Ok(true)
 }
 
-fn finish(
-    table: &mut LaneTable,
-    model: &mut Model,
-    turn: Ready,
-    delay: Option<u8>,
-    now: Duration,
-) {
+fn finish(table: &mut LaneTable, model: &mut Model, turn: Ready, delay: Option<u8>, now: Duration) {
     let lane = turn.lane.get() as u8;
     model.running.retain(|running| *running != lane);
     let events = model.lanes.get_mut(&lane).expect("it runs");
