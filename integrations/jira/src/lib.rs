@@ -1,1 +1,89 @@
-//! The integration.
+//! Jira Cloud for Ocean: live events of projects, issues, users, releases, boards, sprints and
+//! worklogs.
+//!
+//! [`Jira`] ties the parts together; each file of [`webhooks`] holds one processor, [`client`] the
+//! calls of Jira's REST API that they share, [`selector`] the keys a mapping may set for each
+//! kind.
+
+use ocean_core::{
+    Assets, Integration, Source, StartContext, StartError, StateMap,
+    dev::DevKit,
+    source::{Locator, Verification},
+};
+
+pub mod client;
+pub mod config;
+mod dev;
+pub mod id;
+mod registration;
+pub mod selector;
+#[cfg(test)]
+mod test_support;
+pub mod webhooks;
+
+pub use client::{JiraClient, JiraError};
+pub use config::JiraConfig;
+
+/// The Jira integration.
+#[derive(Debug)]
+pub struct Jira;
+
+impl Integration for Jira {
+    const NAME: &'static str = "jira";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    type Config = JiraConfig;
+
+    fn assets() -> Assets {
+        Assets {
+            spec: include_str!("../.port/spec.yaml"),
+            app_config: include_str!("../.port/resources/port-app-config.yaml"),
+            blueprints: include_str!("../.port/resources/blueprints.json"),
+        }
+    }
+
+    fn sources(_: &JiraConfig) -> Vec<Source> {
+        // Names and formats by Atlassian's guide "Webhooks" of the Jira Cloud platform: the
+        // identifier is the same on each delivery attempt of an event, and the signature is the
+        // WebSub one, `sha256=` and the hexadecimal HMAC of the raw body.
+        let source = Source::new("/webhook")
+            .event_name(Locator::pointer("/webhookEvent"))
+            .delivery(Locator::header("x-atlassian-webhook-identifier"))
+            .verify(
+                Verification::hmac_sha256("x-hub-signature")
+                    .prefix("sha256=")
+                    .secret("webhookSecret"),
+            )
+            .unverified("Jira Cloud signs only webhooks that were registered with a secret");
+        vec![source]
+    }
+
+    fn state(cx: &StartContext<JiraConfig>) -> Result<StateMap, StartError> {
+        let client = JiraClient::new(cx).map_err(StartError::new)?;
+        Ok(StateMap::new().with(client))
+    }
+
+    async fn on_start(cx: StartContext<JiraConfig>, state: StateMap) -> Result<(), StartError> {
+        let Some(jira) = state.get::<JiraClient>() else {
+            return Err(StartError::new("no state `JiraClient`"));
+        };
+        registration::register(&cx, &jira)
+            .await
+            .map_err(|error| StartError::new(format!("the webhook at jira is not set up: {error}")))
+    }
+
+    async fn probe(state: &StateMap) -> Result<(), StartError> {
+        let Some(jira) = state.get::<JiraClient>() else {
+            return Err(StartError::new("no state `JiraClient`"));
+        };
+        jira.probe().await.map_err(|error| {
+            StartError::new(format!(
+                "jira cannot be used: {error}; check `jiraHost`, `atlassianUserEmail` and \
+                 `atlassianUserToken`"
+            ))
+        })
+    }
+
+    fn dev() -> Option<DevKit> {
+        Some(dev::KIT)
+    }
+}
