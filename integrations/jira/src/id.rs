@@ -124,7 +124,15 @@ mod tests {
         for key in ["OPS-7", "A1_B-100", "ops-1"] {
             assert!(reads(key), "{key}");
         }
-        for text in ["", "OPS", "OPS-", "-7", "OPS-7 OR project = HR", "OPS-7)", "O PS-7"] {
+        for text in [
+            "",
+            "OPS",
+            "OPS-",
+            "-7",
+            "OPS-7 OR project = HR",
+            "OPS-7)",
+            "O PS-7",
+        ] {
             assert!(!reads(text), "{text}");
         }
         assert!(ProjectKey::try_from("OPS/../user".to_owned()).is_err());

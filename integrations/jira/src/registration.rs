@@ -95,7 +95,11 @@ impl Wanted<'_> {
             secret: self.secret,
         })
         .await?;
-        info!(url = self.url, signed = self.secret.is_some(), "Webhook registered at Jira.");
+        info!(
+            url = self.url,
+            signed = self.secret.is_some(),
+            "Webhook registered at Jira."
+        );
         Ok(())
     }
 }
@@ -112,7 +116,10 @@ async fn of_admin(jira: &JiraClient, wanted: &Wanted<'_>) -> Result<(), JiraErro
     let existing = jira.webhooks().await?;
     match existing.iter().find(|webhook| webhook.url == wanted.url) {
         Some(webhook) => {
-            warn_of(&differences(webhook, &events, wanted.secret.is_some()), wanted.url);
+            warn_of(
+                &differences(webhook, &events, wanted.secret.is_some()),
+                wanted.url,
+            );
             Ok(())
         }
         None => wanted.create(jira, &events).await,
@@ -164,9 +171,17 @@ fn differences(webhook: &Webhook, events: &[&str], signed: bool) -> Vec<String> 
         found.push(format!("it lacks the events {}", missing.join(", ")));
     }
     let is_extra = |event: &&String| !events.contains(&event.as_str());
-    let extra: Vec<_> = webhook.events.iter().filter(is_extra).map(String::as_str).collect();
+    let extra: Vec<_> = webhook
+        .events
+        .iter()
+        .filter(is_extra)
+        .map(String::as_str)
+        .collect();
     if !extra.is_empty() {
-        found.push(format!("nothing is done with its events {}", extra.join(", ")));
+        found.push(format!(
+            "nothing is done with its events {}",
+            extra.join(", ")
+        ));
     }
     found
 }
@@ -174,6 +189,9 @@ fn differences(webhook: &Webhook, events: &[&str], signed: bool) -> Vec<String> 
 fn warn_of(differences: &[String], url: &str) {
     if !differences.is_empty() {
         let differences = differences.join("; ");
-        warn!(url, differences, "The webhook at Jira is not as it should be.");
+        warn!(
+            url,
+            differences, "The webhook at Jira is not as it should be."
+        );
     }
 }

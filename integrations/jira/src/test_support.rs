@@ -1,0 +1,168 @@
+//! A Jira site in the test process, and what the tests need to talk to it.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use ocean_core::{
+    Clock, Headers, StartContext,
+    dev::{ApiRequest, ApiResponse},
+    http::HttpOptions,
+};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::{JiraClient, JiraConfig};
+
+type Answer = dyn Fn(&ApiRequest) -> ApiResponse + Send + Sync;
+
+/// A site on a port of its own. It answers from a function and remembers every call.
+pub(crate) struct Site {
+    pub(crate) url: String,
+    calls: Arc<Mutex<Vec<ApiRequest>>>,
+}
+
+impl Site {
+    /// The stand-in that `dev` uses.
+    pub(crate) fn sample() -> Self {
+        Self::answering(crate::dev::KIT.api)
+    }
+
+    /// A site that answers every call like this.
+    pub(crate) fn always(status: u16, body: &'static str) -> Self {
+        Self::answering(move |_| ApiResponse {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+        })
+    }
+
+    pub(crate) fn answering(
+        answer: impl Fn(&ApiRequest) -> ApiResponse + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let (answer, seen): (Arc<Answer>, _) = (Arc::new(answer), Arc::clone(&calls));
+        // The threads end with the test process.
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (answer, seen) = (Arc::clone(&answer), Arc::clone(&seen));
+                std::thread::spawn(move || serve(stream, &*answer, &seen));
+            }
+        });
+        Self { url, calls }
+    }
+
+    /// The calls so far, such as `GET /rest/api/3/user?accountId=a1`.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.requests().iter().map(line_of).collect()
+    }
+
+    /// The calls so far.
+    pub(crate) fn requests(&self) -> Vec<ApiRequest> {
+        self.calls.lock().unwrap().clone()
+    }
+
+    /// A client of the site.
+    pub(crate) fn client(&self) -> JiraClient {
+        JiraClient::new(&self.context(json!({}))).unwrap()
+    }
+
+    /// What the integration starts with, with these settings beside the usual ones.
+    pub(crate) fn context(&self, settings: Value) -> StartContext<JiraConfig> {
+        let mut config = json!({
+            "jira_host": self.url,
+            "atlassian_user_email": "ann@example.com",
+            "atlassian_user_token": "t0ken",
+        });
+        for (name, value) in settings.as_object().unwrap() {
+            config[name] = value.clone();
+        }
+        StartContext {
+            config: serde_json::from_value(config).unwrap(),
+            identifier: "my-jira".to_owned(),
+            base_url: Some(Url::parse("https://ocean.example.com/prefix").unwrap()),
+            live_events: true,
+            oauth_token_file: None,
+            http: HttpOptions {
+                max_retries: 0,
+                ..HttpOptions::default()
+            },
+            clock: Clock::system(),
+        }
+    }
+
+    /// As [`context`](Self::context), with an OAuth token in this file.
+    pub(crate) fn oauth_context(&self, file: PathBuf) -> StartContext<JiraConfig> {
+        StartContext {
+            oauth_token_file: Some(file),
+            ..self.context(json!({}))
+        }
+    }
+}
+
+fn line_of(call: &ApiRequest) -> String {
+    let query: Vec<_> = call.query.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    let query = match query.is_empty() {
+        true => String::new(),
+        false => format!("?{}", query.join("&")),
+    };
+    format!("{} {}{query}", call.method, call.path)
+}
+
+fn serve(stream: TcpStream, answer: &Answer, seen: &Mutex<Vec<ApiRequest>>) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut stream = stream;
+    while let Some(request) = read_request(&mut reader) {
+        let response = answer(&request);
+        seen.lock().unwrap().push(request);
+        let mut head = format!(
+            "HTTP/1.1 {} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
+            response.status,
+            response.body.len()
+        );
+        for (name, value) in &response.headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        let sent = stream
+            .write_all((head + "\r\n").as_bytes())
+            .and_then(|()| stream.write_all(&response.body));
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+fn read_request(reader: &mut BufReader<TcpStream>) -> Option<ApiRequest> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let mut words = line.split_whitespace();
+    let (method, target) = (words.next()?.to_owned(), words.next()?);
+    let url = Url::parse(&format!("http://site{target}")).ok()?;
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        match line.trim_end().split_once(':') {
+            Some((name, value)) => headers.push((name.to_owned(), value.trim().to_owned())),
+            None => break,
+        }
+    }
+    let headers = Headers::new(headers);
+    let length = headers
+        .get("content-length")
+        .map_or(0, |text| text.parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(ApiRequest {
+        method,
+        path: url.path().to_owned(),
+        query: url.query_pairs().into_owned().collect(),
+        headers,
+        body: body.into(),
+    })
+}

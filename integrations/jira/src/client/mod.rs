@@ -60,7 +60,10 @@ impl JiraClient {
         let invalid = |reason: String| HttpError::Invalid { reason };
         if !matches!(config.jira_host.scheme(), "http" | "https") {
             let host = &config.jira_host;
-            return Err(invalid(format!("`jiraHost` is `{host}`; it must start with https://")).into());
+            return Err(invalid(format!(
+                "`jiraHost` is `{host}`; it must start with https://"
+            ))
+            .into());
         }
         let token = config.atlassian_user_token.clone();
         let options = HttpOptions {
@@ -108,8 +111,14 @@ impl JiraClient {
         selector: &IssueSelector,
     ) -> Result<Option<Raw>, JiraError> {
         let fields: Vec<_> = selector.fields.split(',').map(str::trim).collect();
-        self.search(key, id, selector.jql.as_deref(), &fields, selector.expand.as_deref())
-            .await
+        self.search(
+            key,
+            id,
+            selector.jql.as_deref(),
+            &fields,
+            selector.expand.as_deref(),
+        )
+        .await
     }
 
     /// Whether `jql` finds the issue.
@@ -157,7 +166,10 @@ impl JiraClient {
             body["expand"] = expand.into();
         }
         loop {
-            let page = match self.send(Request::post(&url).json(&body).repeatable(true)).await {
+            let page = match self
+                .send(Request::post(&url).json(&body).repeatable(true))
+                .await
+            {
                 Ok(response) => response.json::<Page>()?,
                 Err(error) if says_issue_is_unknown(&error, key) => return Ok(None),
                 Err(error) => return Err(error),
@@ -199,7 +211,9 @@ impl JiraClient {
         params: &WorklogParams,
     ) -> Result<Option<Raw>, JiraError> {
         let (issue, id) = (issue.to_string(), id.to_string());
-        let url = self.url(Api::Platform, &["issue", &issue, "worklog", &id]).await?;
+        let url = self
+            .url(Api::Platform, &["issue", &issue, "worklog", &id])
+            .await?;
         let request = expanded(Request::get(&url), params.expand.as_deref());
         self.find_raw(request).await
     }
@@ -252,7 +266,8 @@ impl JiraClient {
     /// See [`JiraError`].
     pub async fn user(&self, account_id: &str) -> Result<Option<Raw>, JiraError> {
         let url = self.url(Api::Platform, &["user"]).await?;
-        self.find_raw(Request::get(&url).query("accountId", account_id)).await
+        self.find_raw(Request::get(&url).query("accountId", account_id))
+            .await
     }
 
     /// The version, with its project's key as `__projectKey`.
@@ -265,7 +280,9 @@ impl JiraClient {
         struct Version {
             project_id: Option<Id>,
         }
-        let url = self.url(Api::Platform, &["version", &id.to_string()]).await?;
+        let url = self
+            .url(Api::Platform, &["version", &id.to_string()])
+            .await?;
         let Some(version) = self.find_raw(Request::get(&url)).await? else {
             return Ok(None);
         };
@@ -285,7 +302,9 @@ impl JiraClient {
         let Some(project) = project else {
             return Ok(version);
         };
-        let url = self.url(Api::Platform, &["project", &project.to_string()]).await?;
+        let url = self
+            .url(Api::Platform, &["project", &project.to_string()])
+            .await?;
         let key = match self.find(Request::get(&url)).await? {
             Some(response) => Some(response.json::<ProjectRef>()?.key),
             None => None,
@@ -319,7 +338,9 @@ impl JiraClient {
             values: Vec<ProjectRef>,
             is_last: Option<bool>,
         }
-        let url = self.url(Api::Agile, &["board", &board.to_string(), "project"]).await?;
+        let url = self
+            .url(Api::Agile, &["board", &board.to_string(), "project"])
+            .await?;
         let mut keys = Vec::new();
         loop {
             let request = Request::get(&url)
@@ -371,9 +392,13 @@ impl JiraClient {
 
     async fn send(&self, request: Request) -> Result<Response, JiraError> {
         let token = self.auth.token();
-        let mut answer = self.http.send(self.auth.authorize(request.clone(), &token)).await;
+        let mut answer = self
+            .http
+            .send(self.auth.authorize(request.clone(), &token))
+            .await;
         let refused = |answer: &Result<_, HttpError>| {
-            answer.as_ref().err().and_then(HttpError::status) == Some(http::StatusCode::UNAUTHORIZED)
+            answer.as_ref().err().and_then(HttpError::status)
+                == Some(http::StatusCode::UNAUTHORIZED)
         };
         if refused(&answer) {
             // The token in the file may have been renewed while the request was under way.
@@ -384,7 +409,9 @@ impl JiraClient {
         }
         answer.map_err(|error| match error {
             // The page of a moved or suspended site must not pass for "this issue is gone".
-            HttpError::Status { url, status, body, .. } if is_page(&body) => JiraError::NotJira {
+            HttpError::Status {
+                url, status, body, ..
+            } if is_page(&body) => JiraError::NotJira {
                 url,
                 status: status.as_u16(),
             },
@@ -397,7 +424,9 @@ impl JiraClient {
     async fn url(&self, api: Api, segments: &[&str]) -> Result<String, JiraError> {
         Ok(match (api, self.auth.is_oauth()) {
             (Api::Platform, _) => join(&self.site, &[&["rest", "api", "3"], segments].concat()),
-            (Api::Agile, false) => join(&self.site, &[&["rest", "agile", "1.0"], segments].concat()),
+            (Api::Agile, false) => {
+                join(&self.site, &[&["rest", "agile", "1.0"], segments].concat())
+            }
             (Api::Agile, true) => {
                 let id = self.cloud_id().await?;
                 let agile = ["ex", "jira", id, "rest", "agile", "latest"];
@@ -407,9 +436,10 @@ impl JiraClient {
                 let webhook = ["rest", "webhooks", "1.0", "webhook"];
                 join(&self.site, &[&webhook[..], segments].concat())
             }
-            (Api::Webhooks, true) => {
-                join(&self.site, &[&["rest", "api", "3", "webhook"], segments].concat())
-            }
+            (Api::Webhooks, true) => join(
+                &self.site,
+                &[&["rest", "api", "3", "webhook"], segments].concat(),
+            ),
         })
     }
 
@@ -431,11 +461,18 @@ impl JiraClient {
                 Some(site) => Ok(site.id.clone()),
                 None => Err(JiraError::UnknownSite {
                     host: host.to_owned(),
-                    sites: sites.iter().map(|site| &*site.url).collect::<Vec<_>>().join(", "),
+                    sites: sites
+                        .iter()
+                        .map(|site| &*site.url)
+                        .collect::<Vec<_>>()
+                        .join(", "),
                 }),
             }
         };
-        self.cloud_id.get_or_try_init(find).await.map(String::as_str)
+        self.cloud_id
+            .get_or_try_init(find)
+            .await
+            .map(String::as_str)
     }
 }
 

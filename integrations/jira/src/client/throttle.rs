@@ -18,6 +18,7 @@ use url::Url;
 const DEFAULT_WINDOW: Duration = Duration::from_secs(1);
 // A refusal without any hint.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
+const SAME_WINDOW: Duration = Duration::from_secs(1);
 
 /// The rate limits as the latest answers told them.
 #[derive(Debug, Default)]
@@ -108,18 +109,23 @@ impl Window {
         if answer.remaining.is_none() && !answer.near_limit {
             return;
         }
-        let is_open = wait(self.ends, now).is_some();
-        self.remaining = match (is_open, self.remaining, answer.remaining) {
-            // Answers arrive out of order, and requests under way are not in their count yet.
-            (true, Some(ours), Some(theirs)) => Some(ours.min(theirs)),
-            (_, ours, theirs) => theirs.or(ours.filter(|_| is_open)),
-        };
         let ends = now + answer.reset.unwrap_or(DEFAULT_WINDOW);
-        self.ends = match is_open {
-            true => self.ends.max(Some(ends)),
-            false => Some(ends),
-        };
+        // Resets are told in whole seconds at best, so a little later is still the same window.
+        let is_same = self
+            .ends
+            .is_some_and(|known| known > now && ends <= known + SAME_WINDOW);
         self.near_limit = answer.near_limit;
+        if is_same {
+            // Requests that are under way are not in the count of this answer yet.
+            self.remaining = match (self.remaining, answer.remaining) {
+                (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
+                (ours, theirs) => theirs.or(ours),
+            };
+        } else {
+            self.remaining = answer.remaining;
+            self.ends = Some(ends);
+            self.next = None;
+        }
     }
 }
 
@@ -165,9 +171,170 @@ impl Answer {
             near_limit: text("x-ratelimit-nearlimit")
                 .is_some_and(|text| text.eq_ignore_ascii_case("true")),
             retry_after: number("retry-after").map(Duration::from_secs),
-            holds_for_all: !text("ratelimit-reason").is_some_and(|reason| {
-                reason.contains("burst") || reason.contains("per-issue")
-            }),
+            holds_for_all: !text("ratelimit-reason")
+                .is_some_and(|reason| reason.contains("burst") || reason.contains("per-issue")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    const SEARCH: &str = "https://example.atlassian.net/rest/api/3/search/jql";
+    const ISSUE: &str = "https://example.atlassian.net/rest/api/3/issue/10007";
+    const OTHER_ISSUE: &str = "https://example.atlassian.net/rest/api/3/issue/10008";
+
+    struct Site(RateLimits);
+
+    impl Site {
+        fn answers(
+            &self,
+            url: &str,
+            status: u16,
+            headers: &[(&'static str, &str)],
+        ) -> Option<Duration> {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.insert(*name, HeaderValue::from_str(value).unwrap());
+            }
+            let url = Url::parse(url).unwrap();
+            self.0
+                .after(&url, StatusCode::from_u16(status).unwrap(), &map)
+        }
+
+        /// The wait in whole milliseconds; 0 lets the request through.
+        fn wait(&self, url: &str) -> u128 {
+            let wait = self.0.before(&Url::parse(url).unwrap());
+            wait.unwrap_or_default().as_millis()
+        }
+    }
+
+    fn site() -> Site {
+        Site(RateLimits::default())
+    }
+
+    fn in_seconds(seconds: i64) -> String {
+        let time = Clock::system().now() + jiff::SignedDuration::from_secs(seconds);
+        time.to_string()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unlimited_site_is_never_waited_for() {
+        let site = site();
+        assert_eq!(site.answers(SEARCH, 200, &[]), None);
+        assert_eq!(
+            site.answers(SEARCH, 200, &[("x-ratelimit-remaining", "0")]),
+            None
+        );
+        assert_eq!(
+            site.wait(SEARCH),
+            0,
+            "the limit itself is missing, so the rest says nothing"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_limit_holds_back_its_endpoint_only() {
+        let site = site();
+        let headers = [
+            ("retry-after", "3"),
+            ("ratelimit-reason", "jira-burst-based"),
+        ];
+        assert_eq!(
+            site.answers(ISSUE, 429, &headers),
+            Some(Duration::from_secs(3))
+        );
+        assert_eq!(site.wait(OTHER_ISSUE), 3_000);
+        assert_eq!(site.wait(SEARCH), 0);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(site.wait(ISSUE), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quota_holds_back_everything_and_is_never_shortened() {
+        let site = site();
+        let refuse = |seconds| {
+            let headers = [
+                ("retry-after", seconds),
+                ("ratelimit-reason", "jira-quota-tenant-based"),
+            ];
+            site.answers(ISSUE, 429, &headers)
+        };
+        refuse("60");
+        refuse("1");
+        assert_eq!(site.wait(SEARCH), 60_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_request_of_a_window_is_not_sent() {
+        let site = site();
+        let reset = in_seconds(10);
+        let headers = [
+            ("x-ratelimit-limit", "100"),
+            ("x-ratelimit-remaining", "3"),
+            ("x-ratelimit-reset", reset.as_str()),
+        ];
+        site.answers(SEARCH, 200, &headers);
+        assert_eq!((site.wait(SEARCH), site.wait(SEARCH)), (0, 0));
+        let wait = site.wait(SEARCH);
+        assert!((9_000..=10_000).contains(&wait), "{wait}");
+        assert_eq!(site.wait(ISSUE), 0);
+        // An answer to an earlier request does not bring back what was sent since.
+        site.answers(SEARCH, 200, &headers);
+        assert!(site.wait(SEARCH) > 0);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!(site.wait(SEARCH), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn near_the_limit_requests_are_spread_over_the_window() {
+        let site = site();
+        let reset = in_seconds(11);
+        let headers = [
+            ("x-ratelimit-limit", "100"),
+            ("x-ratelimit-remaining", "10"),
+            ("x-ratelimit-reset", reset.as_str()),
+            ("x-ratelimit-nearlimit", "true"),
+        ];
+        site.answers(SEARCH, 200, &headers);
+        assert_eq!(site.wait(SEARCH), 0);
+        let wait = site.wait(SEARCH);
+        assert!(
+            (900..=1_100).contains(&wait),
+            "a tenth of the window, not {wait} ms"
+        );
+        tokio::time::advance(Duration::from_millis(1_100)).await;
+        assert_eq!(site.wait(SEARCH), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_without_hints_waits_a_moment() {
+        let site = site();
+        assert_eq!(site.answers(SEARCH, 429, &[]), Some(DEFAULT_PAUSE));
+        assert_eq!(
+            site.wait(ISSUE),
+            1_000,
+            "without a reason it may be a quota"
+        );
+    }
+
+    #[test]
+    fn endpoints_are_told_apart_without_ids_and_keys() {
+        let endpoint = |path: &str| endpoint(&Url::parse(&format!("https://x.net{path}")).unwrap());
+        assert_eq!(
+            endpoint("/rest/api/3/project/OPS"),
+            endpoint("/rest/api/3/project/10000")
+        );
+        assert_ne!(
+            endpoint("/rest/api/3/project/OPS"),
+            endpoint("/rest/api/3/project/search")
+        );
+        assert_ne!(
+            endpoint("/rest/agile/1.0/board/5"),
+            endpoint("/rest/agile/1.0/board/5/project")
+        );
     }
 }

@@ -78,7 +78,12 @@ impl JiraClient {
 
     /// Registers a webhook.
     pub(crate) async fn create_webhook(&self, webhook: &NewWebhook<'_>) -> Result<(), JiraError> {
-        let NewWebhook { name, url, events, secret } = webhook;
+        let NewWebhook {
+            name,
+            url,
+            events,
+            secret,
+        } = webhook;
         let body = match (self.is_oauth(), secret) {
             (true, _) => json!({
                 "url": url,
@@ -90,7 +95,9 @@ impl JiraClient {
             (false, None) => json!({ "name": name, "url": url, "events": events }),
         };
         let address = self.url(Api::Webhooks, &[]).await?;
-        self.send(Request::post(&address).json(&body)).await.map(drop)
+        self.send(Request::post(&address).json(&body))
+            .await
+            .map(drop)
     }
 
     /// Puts the end of an OAuth app's webhook 30 days from now.

@@ -34,7 +34,11 @@ static SAMPLES: LazyLock<Samples> = LazyLock::new(|| {
 
 pub(super) fn answer(call: &ApiRequest) -> ApiResponse {
     let samples = &*SAMPLES;
-    let path: Vec<_> = call.path.split('/').filter(|part| !part.is_empty()).collect();
+    let path: Vec<_> = call
+        .path
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .collect();
     let ["rest", path @ ..] = &path[..] else {
         return not_found();
     };
@@ -80,9 +84,15 @@ fn search(samples: &Samples, body: &[u8]) -> ApiResponse {
         return refused("The stand-in only knows searches for one key.");
     };
     let Some(issue) = find(&samples.issues, key.trim()) else {
-        return refused(&format!("An issue with key '{}' does not exist for field 'key'.", key.trim()));
+        return refused(&format!(
+            "An issue with key '{}' does not exist for field 'key'.",
+            key.trim()
+        ));
     };
-    let issues: Vec<_> = matches(issue, condition).then_some(issue).into_iter().collect();
+    let issues: Vec<_> = matches(issue, condition)
+        .then_some(issue)
+        .into_iter()
+        .collect();
     ApiResponse::json(&json!({ "issues": issues, "isLast": true }))
 }
 
@@ -92,7 +102,10 @@ fn matches(issue: &Value, condition: &str) -> bool {
     let fields = &issue["fields"];
     let known = [
         ("project", &fields["project"]["key"]),
-        ("statusCategory", &fields["status"]["statusCategory"]["name"]),
+        (
+            "statusCategory",
+            &fields["status"]["statusCategory"]["name"],
+        ),
     ];
     known.into_iter().all(|(field, actual)| {
         let Some(rest) = condition.strip_prefix(field).map(str::trim_start) else {
@@ -113,7 +126,8 @@ fn matches(issue: &Value, condition: &str) -> bool {
 
 fn project_search(samples: &Samples, call: &ApiRequest) -> ApiResponse {
     let keys: Vec<_> = query(call, "keys").collect();
-    let is_wanted = |project: &&Value| keys.is_empty() || keys.iter().any(|key| project["key"] == *key);
+    let is_wanted =
+        |project: &&Value| keys.is_empty() || keys.iter().any(|key| project["key"] == *key);
     let found: Vec<_> = samples.projects.iter().filter(is_wanted).collect();
     ApiResponse::json(&json!({
         "startAt": 0, "maxResults": 50, "total": found.len(), "isLast": true, "values": found,
@@ -122,7 +136,10 @@ fn project_search(samples: &Samples, call: &ApiRequest) -> ApiResponse {
 
 fn user<'a>(samples: &'a Samples, call: &ApiRequest) -> Option<&'a Value> {
     let account = query(call, "accountId").next()?;
-    samples.users.iter().find(|user| user["accountId"] == account)
+    samples
+        .users
+        .iter()
+        .find(|user| user["accountId"] == account)
 }
 
 fn board_projects(samples: &Samples, id: &str) -> ApiResponse {
@@ -130,7 +147,11 @@ fn board_projects(samples: &Samples, id: &str) -> ApiResponse {
         return not_found();
     };
     let key = &board["location"]["projectKey"];
-    let projects: Vec<_> = samples.projects.iter().filter(|project| &project["key"] == key).collect();
+    let projects: Vec<_> = samples
+        .projects
+        .iter()
+        .filter(|project| &project["key"] == key)
+        .collect();
     ApiResponse::json(&json!({
         "startAt": 0, "maxResults": 50, "total": projects.len(), "isLast": true, "values": projects,
     }))

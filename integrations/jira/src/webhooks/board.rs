@@ -55,7 +55,10 @@ impl BoardSelector {
     fn admits(&self, board: &Raw) -> bool {
         let wants_all = self.board_type.is_none() && self.project_key.is_none();
         // A type that we do not know is none of those a selector can name.
-        wants_all || board.read::<Board>().is_ok_and(|board| self.admits_board(&board))
+        wants_all
+            || board
+                .read::<Board>()
+                .is_ok_and(|board| self.admits_board(&board))
     }
 
     fn admits_board(&self, board: &Board) -> bool {

@@ -40,5 +40,6 @@ pub async fn issue(
     selector: Selector<IssueSelector>,
     jira: State<JiraClient>,
 ) -> Result<Option<Raw>, JiraError> {
-    jira.issue(&event.issue.key, event.issue.id, &selector).await
+    jira.issue(&event.issue.key, event.issue.id, &selector)
+        .await
 }

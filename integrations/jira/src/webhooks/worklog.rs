@@ -53,15 +53,15 @@ pub async fn worklog(
     let raw = worklog.raw().with("__issueKey", &issue);
     let is_wanted = event.webhook_event != "worklog_deleted"
         && selector.admits(worklog)
-        && jira.finds(&issue, worklog.issue_id, selector.jql.as_deref()).await?;
+        && jira
+            .finds(&issue, worklog.issue_id, selector.jql.as_deref())
+            .await?;
     if !is_wanted {
         return Ok(RawResults::deleted([raw]));
     }
     // The payload holds all of the worklog but what only an expansion brings.
     let expanded = match &selector.api_query_params {
-        Some(params) if params.expand.is_some() => {
-            jira.worklog(&issue, worklog.id, params).await?
-        }
+        Some(params) if params.expand.is_some() => jira.worklog(&issue, worklog.id, params).await?,
         _ => Some(worklog.raw()),
     };
     Ok(match expanded {
@@ -72,7 +72,9 @@ pub async fn worklog(
 
 impl WorklogSelector {
     fn admits(&self, worklog: &Worklog) -> bool {
-        self.api_query_params.as_ref().is_none_or(|params| params.admit(worklog))
+        self.api_query_params
+            .as_ref()
+            .is_none_or(|params| params.admit(worklog))
     }
 }
 
