@@ -195,3 +195,184 @@ fn warn_of(differences: &[String], url: &str) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ocean_core::dev::{ApiRequest, ApiResponse};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::test_support::Site;
+
+    const URL: &str = "https://ocean.example.com/prefix/integration/webhook";
+
+    /// A site whose account is an administrator and that has these webhooks.
+    fn site(webhooks: Value) -> Site {
+        Site::answering(
+            move |call| match (call.method.as_str(), call.path.as_str()) {
+                ("GET", "/rest/webhooks/1.0/webhook") => ApiResponse::json(&webhooks),
+                ("GET", "/rest/api/3/webhook") => ApiResponse::json(&json!({ "values": webhooks })),
+                _ => (crate::dev::KIT.api)(call),
+            },
+        )
+    }
+
+    async fn run(site: &Site, cx: StartContext<JiraConfig>) -> Vec<ApiRequest> {
+        let jira = JiraClient::new(&cx).unwrap();
+        register(&cx, &jira).await.unwrap();
+        site.requests()
+    }
+
+    fn created(calls: &[ApiRequest]) -> Value {
+        let last = calls.last().unwrap();
+        assert_eq!(last.method, "POST", "{last:?}");
+        serde_json::from_slice(&last.body).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_webhook_is_registered_with_all_events_and_the_first_secret() {
+        let site = site(json!([{ "url": "https://elsewhere.example.com", "events": [] }]));
+        let calls = run(&site, site.context(json!({ "webhook_secret": "new\nold" }))).await;
+        let webhook = created(&calls);
+        assert_eq!(webhook["name"], "my-jira-Port-Ocean-Events-Webhook");
+        assert_eq!(webhook["url"], URL);
+        assert_eq!(webhook["secret"], "new");
+        let events = webhook["events"].as_array().unwrap();
+        assert_eq!(events.len(), EVENTS.len() + ADMIN_EVENTS.len());
+        for event in [
+            "jira:issue_created",
+            "sprint_started",
+            "project_soft_deleted",
+            "user_deleted",
+        ] {
+            assert!(events.contains(&json!(event)), "{event}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_secret_none_is_registered() {
+        let site = site(json!([]));
+        let calls = run(&site, site.context(json!({}))).await;
+        assert_eq!(created(&calls).get("secret"), None);
+    }
+
+    #[tokio::test]
+    async fn an_existing_webhook_is_left_as_it_is() {
+        let site = site(json!([{ "url": URL, "events": ["jira:issue_created"] }]));
+        run(&site, site.context(json!({}))).await;
+        assert_eq!(
+            site.calls(),
+            [
+                "GET /rest/api/3/mypermissions?permissions=ADMINISTER",
+                "GET /rest/webhooks/1.0/webhook",
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn an_account_that_is_no_administrator_registers_nothing() {
+        let site = Site::always(
+            200,
+            r#"{"permissions":{"ADMINISTER":{"havePermission":false}}}"#,
+        );
+        assert_eq!(run(&site, site.context(json!({}))).await.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_registered_where_no_events_can_arrive() {
+        let site = site(json!([]));
+        let no_address = StartContext {
+            base_url: None,
+            ..site.context(json!({}))
+        };
+        let no_events = StartContext {
+            live_events: false,
+            ..site.context(json!({}))
+        };
+        assert!(run(&site, no_address).await.is_empty());
+        assert!(run(&site, no_events).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_an_error() {
+        let site = Site::always(500, "{}");
+        let cx = site.context(json!({}));
+        assert!(register(&cx, &site.client()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_oauth_app_registers_its_one_webhook_without_admin_events() {
+        let site = Site::answering(|call| match call.method.as_str() {
+            "GET" => ApiResponse::json(&json!({ "values": [] })),
+            _ => ApiResponse::json(&json!({})),
+        });
+        let calls = run(&site, site.oauth_context("/nowhere".into())).await;
+        let webhook = created(&calls);
+        assert_eq!(
+            (&webhook["url"], calls[1].path.as_str()),
+            (&json!(URL), "/rest/api/3/webhook")
+        );
+        assert_eq!(webhook["webhooks"][0]["events"], json!(EVENTS));
+        assert_eq!(site.calls()[0], "GET /rest/api/3/webhook");
+    }
+
+    #[tokio::test]
+    async fn an_oauth_apps_webhook_is_given_another_thirty_days() {
+        let site = Site::answering(|call| match call.method.as_str() {
+            "GET" => {
+                ApiResponse::json(&json!({ "values": [{ "id": 7, "url": URL, "events": EVENTS }] }))
+            }
+            _ => ApiResponse::json(&json!({})),
+        });
+        let calls = run(&site, site.oauth_context("/nowhere".into())).await;
+        assert_eq!(site.calls()[1], "PUT /rest/api/3/webhook/refresh");
+        assert_eq!(calls[1].body, r#"{"webhookIds":[7]}"#);
+    }
+
+    #[tokio::test]
+    async fn an_oauth_apps_webhook_for_another_address_is_no_reason_for_a_second() {
+        let site = Site::answering(|_| {
+            ApiResponse::json(
+                &json!({ "values": [{ "id": 7, "url": "https://other.example.com" }] }),
+            )
+        });
+        assert_eq!(
+            run(&site, site.oauth_context("/nowhere".into()))
+                .await
+                .len(),
+            1
+        );
+    }
+
+    #[test]
+    fn differences_are_told_one_by_one() {
+        let check = |webhook: Value, expected: &[&str]| {
+            let webhook: Webhook = serde_json::from_value(webhook).unwrap();
+            let found = differences(&webhook, &["a", "b"], true);
+            assert_eq!(found, expected, "{webhook:?}");
+        };
+        check(
+            json!({ "events": ["a", "b"], "enabled": true, "isSigned": true }),
+            &[],
+        );
+        check(
+            json!({ "events": ["a", "b"], "enabled": false }),
+            &["it is disabled"],
+        );
+        check(
+            json!({ "events": ["b", "c"], "filters": { "issue-related-events-section": "" } }),
+            &["it lacks the events a", "nothing is done with its events c"],
+        );
+        check(
+            json!({ "events": ["a", "b"], "filters": { "issue-related-events-section": "project = OPS" } }),
+            &["its JQL filter `project = OPS` keeps events back"],
+        );
+        check(
+            json!({ "events": ["a", "b"], "jqlFilter": "project = OPS", "isSigned": false }),
+            &[
+                "its JQL filter `project = OPS` keeps events back",
+                "it has no secret, so its events fail verification",
+            ],
+        );
+    }
+}
