@@ -160,12 +160,6 @@ pub trait WebhookProcessor: Send + Sync + 'static {
     /// The delay before retry number `retry`, from 1: `initial * base^(retry - 1)`, capped, before
     /// jitter. With the default constants 1, 2 and 4 seconds.
     fn retry_delay(&self, retry: u32) -> Duration {
-        RetryPolicy {
-            max_retries: Self::MAX_RETRIES,
-            initial_delay: Self::INITIAL_RETRY_DELAY,
-            max_delay: Self::MAX_RETRY_DELAY,
-            exponential_base: Self::EXPONENTIAL_BASE,
-        }
-        .delay(retry)
+        RetryPolicy::of::<Self>().delay(retry)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::ProcessorType;
+use super::{ProcessorType, WebhookProcessor};
 use crate::{event::WebhookEvent, extract::Need};
 
 /// Describes a processor. The attribute writes it; by hand it is put together like this:
@@ -330,6 +330,16 @@ impl RetryPolicy {
         max_delay: Duration::from_secs(30),
         exponential_base: 2.0,
     };
+
+    /// The constants of the processor type `T`.
+    pub const fn of<T: WebhookProcessor + ?Sized>() -> Self {
+        Self {
+            max_retries: T::MAX_RETRIES,
+            initial_delay: T::INITIAL_RETRY_DELAY,
+            max_delay: T::MAX_RETRY_DELAY,
+            exponential_base: T::EXPONENTIAL_BASE,
+        }
+    }
 
     /// The delay before retry number `retry`, from 1, before jitter.
     pub fn delay(&self, retry: u32) -> Duration {

@@ -6,6 +6,7 @@ use std::{
     num::{NonZeroU64, NonZeroUsize},
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -202,6 +203,17 @@ pub(crate) fn data_folder(layers: &Layers) -> PathBuf {
     reader
         .text("OCEAN__QUEUE__PATH")
         .map_or_else(|| Path::new(".ocean").into(), PathBuf::from)
+}
+
+/// The process's environment, for mappings of operators who allow that.
+pub(crate) fn environment() -> Arc<Map<String, Value>> {
+    let variables = std::env::vars_os().filter_map(|(name, value)| {
+        Some((
+            name.into_string().ok()?,
+            Value::String(value.into_string().ok()?),
+        ))
+    });
+    Arc::new(variables.collect())
 }
 
 /// The level and format of logs, needed before anything can be reported.
