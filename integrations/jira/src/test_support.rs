@@ -8,9 +8,11 @@ use std::{
 };
 
 use ocean_core::{
-    Clock, Headers, StartContext,
+    Clock, ErrorClass, EventContext, EventParts, Headers, Need, Outcome, Raw, Resource,
+    SelectorSet, StartContext, StateMap, WebhookEvent, WebhookProcessor,
     dev::{ApiRequest, ApiResponse},
     http::HttpOptions,
+    processor::{EventMatch, ProcessorSpec},
 };
 use serde_json::{Value, json};
 use url::Url;
@@ -165,4 +167,122 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<ApiRequest> {
         headers,
         body: body.into(),
     })
+}
+
+// === Runs ===
+
+/// What a processor makes of an event.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Run {
+    /// The event is not for the processor.
+    Ignored,
+    /// The event has not the shape that the processor needs.
+    Invalid(String),
+    /// These items exist, those are gone.
+    Done {
+        updated: Vec<Value>,
+        deleted: Vec<Value>,
+    },
+    /// Something else went wrong.
+    Failed(String),
+}
+
+impl Run {
+    /// One item that exists.
+    pub(crate) fn updated(self) -> Value {
+        match self {
+            Self::Done {
+                mut updated,
+                deleted,
+            } if updated.len() == 1 && deleted.is_empty() => updated.remove(0),
+            other => panic!("one updated item expected, not {other:?}"),
+        }
+    }
+
+    /// One item that is gone.
+    pub(crate) fn deleted(self) -> Value {
+        match self {
+            Self::Done {
+                updated,
+                mut deleted,
+            } if deleted.len() == 1 && updated.is_empty() => deleted.remove(0),
+            other => panic!("one deleted item expected, not {other:?}"),
+        }
+    }
+}
+
+/// The body of the sample with this file name.
+pub(crate) fn sample(name: &str) -> Value {
+    let file = format!("{}/dev/samples/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+/// Runs `processor` on `body` for one resource with this selector, as dispatch would.
+pub(crate) async fn run(
+    processor: impl WebhookProcessor,
+    spec: ProcessorSpec,
+    site: &Site,
+    body: &Value,
+    selector: Value,
+) -> Run {
+    let name = body["webhookEvent"].as_str().unwrap();
+    let event = WebhookEvent::new(EventParts {
+        name: Some(name.into()),
+        body: body.to_string().into(),
+        ..EventParts::default()
+    });
+    let is_match = match spec.event {
+        EventMatch::Any => true,
+        EventMatch::OneOf(names) => names.contains(&name),
+        EventMatch::Prefix(prefix) => name.starts_with(prefix),
+    };
+    if !is_match {
+        return Run::Ignored;
+    }
+    let is_missing = |pointer: &&&str| body.pointer(pointer).is_none_or(Value::is_null);
+    if let Some(missing) = spec.requires.iter().find(is_missing) {
+        return Run::Invalid((*missing).to_owned());
+    }
+    let payload_item = || {
+        let pointer = spec
+            .delete
+            .expect("the processor deletes by declaration")
+            .pointer;
+        vec![
+            body.pointer(pointer)
+                .expect("the pointer leads somewhere")
+                .clone(),
+        ]
+    };
+    if spec.deletes(&event) {
+        return Run::Done {
+            updated: Vec::new(),
+            deleted: payload_item(),
+        };
+    }
+    let types = spec.needs.iter().filter_map(|need| match need {
+        Need::Selector(selector) => Some(*selector),
+        _ => None,
+    });
+    let resource = Resource {
+        index: 0,
+        kind: spec.kinds[0].into(),
+        selector: SelectorSet::parse(&selector, types).unwrap(),
+    };
+    let state = StateMap::new().with(site.client());
+    let cx = EventContext::new(&event, &state).with_resource(Some(&resource));
+    let values = |items: Vec<Raw>| items.iter().map(|item| item.read().unwrap()).collect();
+    match processor.handle_event(&cx).await {
+        Ok(Outcome::Results(results)) => Run::Done {
+            updated: values(results.updated),
+            deleted: values(results.deleted),
+        },
+        Ok(Outcome::NotFound) => Run::Done {
+            updated: Vec::new(),
+            deleted: payload_item(),
+        },
+        Ok(other) => panic!("no outcome that dispatch knows: {other:?}"),
+        Err(error) if error.class() == ErrorClass::Rejected => Run::Invalid(error.to_string()),
+        Err(error) => Run::Failed(error.to_string()),
+    }
 }

@@ -70,3 +70,78 @@ impl BoardSelector {
         type_fits && project_fits
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::test_support::{Run, Site, sample};
+
+    async fn run(site: &Site, body: &Value, selector: Value) -> Run {
+        crate::test_support::run(board {}, board::SPEC, site, body, selector).await
+    }
+
+    #[tokio::test]
+    async fn created_and_updated_boards_are_fetched_with_their_projects() {
+        for (name, key) in [("board_created", "WEB"), ("board_updated", "OPS")] {
+            let board = run(&Site::sample(), &sample(name), json!({}))
+                .await
+                .updated();
+            assert_eq!(board["__projectKeys"], json!([key]));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_deleted_board_is_deleted_without_asking() {
+        let site = Site::sample();
+        assert_eq!(
+            run(&site, &sample("board_deleted"), json!({}))
+                .await
+                .deleted()["id"],
+            7
+        );
+        assert_eq!(site.calls().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_board_that_the_selector_does_not_want_is_deleted() {
+        // The sample is a scrum board of OPS.
+        for (selector, is_wanted) in [
+            (json!({ "boardType": "scrum" }), true),
+            (json!({ "boardType": "kanban" }), false),
+            (json!({ "projectKey": "OPS" }), true),
+            (json!({ "projectKey": "WEB" }), false),
+            (json!({ "boardType": "scrum", "projectKey": "OPS" }), true),
+            (json!({ "boardType": "simple", "projectKey": "OPS" }), false),
+            (json!({ "boardType": null, "projectKey": null }), true),
+        ] {
+            let run = run(&Site::sample(), &sample("board_updated"), selector).await;
+            match is_wanted {
+                true => assert_eq!(run.updated()["id"], 5),
+                false => assert_eq!(run.deleted()["id"], 5),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_board_that_jira_does_not_have_is_deleted() {
+        let body = json!({ "webhookEvent": "board_updated", "board": { "id": 404 } });
+        assert_eq!(
+            run(&Site::sample(), &body, json!({})).await.deleted(),
+            body["board"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_board_without_id_is_refused_and_other_events_are_ignored() {
+        let site = Site::sample();
+        let body = json!({ "webhookEvent": "board_updated", "board": { "name": "OPS" } });
+        assert_eq!(
+            run(&site, &body, json!({})).await,
+            Run::Invalid("/board/id".to_owned())
+        );
+        let body = json!({ "webhookEvent": "board_configuration_changed", "configuration": {} });
+        assert_eq!(run(&site, &body, json!({})).await, Run::Ignored);
+    }
+}

@@ -43,3 +43,84 @@ pub async fn issue(
     jira.issue(&event.issue.key, event.issue.id, &selector)
         .await
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::test_support::{Run, Site, sample};
+
+    async fn run(site: &Site, body: &Value, selector: Value) -> Run {
+        crate::test_support::run(issue {}, issue::SPEC, site, body, selector).await
+    }
+
+    #[tokio::test]
+    async fn created_and_updated_issues_are_fetched() {
+        for (name, key) in [("issue_created", "WEB-3"), ("issue_updated", "OPS-7")] {
+            let issue = run(&Site::sample(), &sample(name), json!({}))
+                .await
+                .updated();
+            assert_eq!(issue["key"], key);
+            assert!(
+                issue["self"].as_str().unwrap().contains("/rest/api/3/"),
+                "as fetched"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_deleted_issue_is_deleted_without_asking() {
+        let site = Site::sample();
+        let gone = run(&site, &sample("issue_deleted"), json!({}))
+            .await
+            .deleted();
+        assert_eq!(gone["key"], "OPS-9");
+        assert_eq!(site.calls().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_issue_that_jira_does_not_find_is_deleted() {
+        let mut body = sample("issue_deleted");
+        body["webhookEvent"] = json!("jira:issue_updated");
+        let gone = run(&Site::sample(), &body, json!({})).await.deleted();
+        assert_eq!(gone, body["issue"]);
+    }
+
+    #[tokio::test]
+    async fn an_issue_outside_the_selectors_jql_is_deleted() {
+        let body = sample("issue_updated");
+        let selected = |jql: &str| json!({ "jql": jql });
+        let site = Site::sample();
+        run(&site, &body, selected("project = OPS ORDER BY created"))
+            .await
+            .updated();
+        let gone = run(&site, &body, selected("project = WEB")).await.deleted();
+        assert_eq!(gone["key"], "OPS-7");
+    }
+
+    #[tokio::test]
+    async fn issues_without_id_or_with_a_query_for_a_key_are_refused() {
+        let mut no_id = sample("issue_updated");
+        no_id["issue"]["id"] = Value::Null;
+        let mut query = sample("issue_updated");
+        query["issue"]["key"] = json!("OPS-7 OR project = HR");
+        let site = Site::sample();
+        for body in [no_id, query] {
+            let run = run(&site, &body, json!({})).await;
+            assert!(matches!(run, Run::Invalid(_)), "{run:?}");
+        }
+        assert_eq!(site.calls().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_error_of_jira_is_neither_an_update_nor_a_delete() {
+        let run = run(
+            &Site::always(500, "{}"),
+            &sample("issue_updated"),
+            json!({}),
+        )
+        .await;
+        assert!(matches!(run, Run::Failed(_)), "{run:?}");
+    }
+}

@@ -40,3 +40,69 @@ pub async fn project(
 ) -> Result<Option<Raw>, JiraError> {
     jira.project(&event.project.key, &selector).await
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::test_support::{Run, Site, sample};
+
+    async fn run(site: &Site, body: &Value, selector: Value) -> Run {
+        crate::test_support::run(project {}, project::SPEC, site, body, selector).await
+    }
+
+    #[tokio::test]
+    async fn what_exists_is_fetched_with_the_selectors_expansion() {
+        for (name, key) in [
+            ("project_created", "WEB"),
+            ("project_updated", "OPS"),
+            ("project_archived", "WEB"),
+            ("project_restored_archived", "WEB"),
+        ] {
+            let project = run(&Site::sample(), &sample(name), json!({}))
+                .await
+                .updated();
+            assert_eq!(project["key"], key, "{name}");
+            assert!(project["insight"]["totalIssueCount"].is_u64(), "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_project_from_the_bin_is_kept() {
+        let project = run(
+            &Site::sample(),
+            &sample("project_restored_deleted"),
+            json!({}),
+        )
+        .await;
+        assert_eq!(project.updated()["key"], "WEB");
+    }
+
+    #[tokio::test]
+    async fn a_deleted_project_is_deleted_whatever_jira_says() {
+        for name in ["project_soft_deleted", "project_deleted"] {
+            let site = Site::always(500, "{}");
+            let gone = run(&site, &sample(name), json!({})).await.deleted();
+            assert_eq!(gone["key"], "OLD");
+            assert_eq!(site.calls().len(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_project_that_jira_does_not_have_is_deleted() {
+        let mut body = sample("project_updated");
+        body["project"]["key"] = json!("NOPE");
+        assert_eq!(
+            run(&Site::sample(), &body, json!({})).await.deleted()["key"],
+            "NOPE"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_project_without_key_is_refused() {
+        let body = json!({ "webhookEvent": "project_updated", "project": { "id": 1 } });
+        let run = run(&Site::sample(), &body, json!({})).await;
+        assert!(matches!(run, Run::Invalid(_)), "{run:?}");
+    }
+}

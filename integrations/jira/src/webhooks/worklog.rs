@@ -97,3 +97,106 @@ fn milliseconds(text: &str) -> Option<i64> {
     let time = time.or_else(|| text.parse().ok())?;
     Some(time.as_millisecond())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::test_support::{Run, Site, sample};
+
+    async fn run(site: &Site, body: &Value, selector: Value) -> Run {
+        crate::test_support::run(worklog {}, worklog::SPEC, site, body, selector).await
+    }
+
+    #[tokio::test]
+    async fn created_and_updated_worklogs_come_with_their_issues_key() {
+        for (name, id) in [("worklog_created", "77"), ("worklog_updated", "78")] {
+            let worklog = run(&Site::sample(), &sample(name), json!({}))
+                .await
+                .updated();
+            assert_eq!(
+                (&worklog["id"], &worklog["__issueKey"]),
+                (&json!(id), &json!("OPS-7"))
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_deleted_worklog_is_deleted_with_its_issues_key() {
+        let site = Site::sample();
+        let gone = run(&site, &sample("worklog_deleted"), json!({}))
+            .await
+            .deleted();
+        assert_eq!(
+            (&gone["id"], &gone["__issueKey"]),
+            (&json!("79"), &json!("OPS-7"))
+        );
+        assert_eq!(site.calls(), ["GET /rest/api/3/issue/10007?fields=key"]);
+    }
+
+    #[tokio::test]
+    async fn worklogs_that_the_selector_does_not_want_are_deleted() {
+        // The sample started on 2026-01-15 at 08:00 UTC.
+        let started = 1_768_464_000_000_i64;
+        for (selector, is_wanted) in [
+            (json!({ "jql": "project = OPS" }), true),
+            (json!({ "jql": "project = WEB ORDER BY created" }), false),
+            (json!({ "jql": null }), true),
+            (
+                json!({ "apiQueryParams": { "startedAfter": started } }),
+                true,
+            ),
+            (
+                json!({ "apiQueryParams": { "startedAfter": started + 1 } }),
+                false,
+            ),
+            (
+                json!({ "apiQueryParams": { "startedBefore": started } }),
+                true,
+            ),
+            (
+                json!({ "apiQueryParams": { "startedBefore": started - 1 } }),
+                false,
+            ),
+        ] {
+            let run = run(&Site::sample(), &sample("worklog_created"), selector).await;
+            let worklog = match is_wanted {
+                true => run.updated(),
+                false => run.deleted(),
+            };
+            assert_eq!(worklog["id"], "77");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_expansion_is_fetched() {
+        let site = Site::sample();
+        let selector = json!({ "jql": null, "apiQueryParams": { "expand": "properties" } });
+        let worklog = run(&site, &sample("worklog_created"), selector)
+            .await
+            .updated();
+        assert_eq!(worklog["__issueKey"], "OPS-7");
+        assert_eq!(
+            site.calls()[1],
+            "GET /rest/api/3/issue/OPS-7/worklog/77?expand=properties"
+        );
+    }
+
+    #[tokio::test]
+    async fn worklogs_of_an_issue_that_is_gone_are_deleted() {
+        let mut body = sample("worklog_updated");
+        body["worklog"]["issueId"] = json!("404");
+        assert_eq!(
+            run(&Site::sample(), &body, json!({})).await.deleted(),
+            body["worklog"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_worklog_without_issue_is_refused() {
+        let body = json!({ "webhookEvent": "worklog_updated", "worklog": { "id": "77" } });
+        let run = run(&Site::sample(), &body, json!({})).await;
+        assert_eq!(run, Run::Invalid("/worklog/issueId".to_owned()));
+    }
+}
