@@ -87,3 +87,85 @@ impl Integration for Jira {
         Some(dev::KIT)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ocean_core::processor::{EventMatch, ProcessorSpec};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::webhooks::{
+        board::board, issue::issue, project::project, sprint::sprint, user::user, version::version,
+        worklog::worklog,
+    };
+
+    const PROCESSORS: [ProcessorSpec; 7] = [
+        issue::SPEC,
+        project::SPEC,
+        user::SPEC,
+        version::SPEC,
+        board::SPEC,
+        sprint::SPEC,
+        worklog::SPEC,
+    ];
+
+    fn handles(spec: &ProcessorSpec, event: &str) -> bool {
+        match spec.event {
+            EventMatch::OneOf(names) => names.contains(&event),
+            EventMatch::Prefix(prefix) => event.starts_with(prefix),
+            EventMatch::Any => true,
+        }
+    }
+
+    #[test]
+    fn every_registered_event_has_one_processor_and_a_sample() {
+        let sampled: BTreeSet<String> = dev::KIT
+            .samples
+            .iter()
+            .map(|sample| serde_json::from_str::<Value>(sample.body).unwrap())
+            .map(|body| body["webhookEvent"].as_str().unwrap().to_owned())
+            .collect();
+        let registered: BTreeSet<String> = registration::all_events().map(str::to_owned).collect();
+        assert_eq!(sampled, registered);
+        for event in &registered {
+            let handlers = PROCESSORS.iter().filter(|spec| handles(spec, event));
+            assert_eq!(handlers.count(), 1, "{event}");
+        }
+    }
+
+    #[test]
+    fn samples_are_deliveries_of_their_own() {
+        let deliveries: BTreeSet<_> = dev::KIT
+            .samples
+            .iter()
+            .map(|sample| sample.headers[0].1)
+            .collect();
+        assert_eq!(deliveries.len(), dev::KIT.samples.len());
+    }
+
+    #[test]
+    fn the_spec_names_every_kind() {
+        let spec = Jira::assets().spec;
+        for kind in PROCESSORS.iter().flat_map(|spec| spec.kinds) {
+            assert!(spec.contains(&format!("- kind: {kind}\n")), "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_blueprints_of_the_default_mapping_exist() {
+        let assets = Jira::assets();
+        let blueprints: Vec<Value> = serde_json::from_str(assets.blueprints).unwrap();
+        let named = assets.app_config.lines().filter_map(|line| {
+            let name = line.trim().strip_prefix("blueprint: '\"")?;
+            name.strip_suffix("\"'")
+        });
+        let named: BTreeSet<_> = named.collect();
+        let existing: BTreeSet<_> = blueprints
+            .iter()
+            .filter_map(|b| b["identifier"].as_str())
+            .collect();
+        assert_eq!(named, existing);
+    }
+}

@@ -49,6 +49,12 @@ const ADMIN_EVENTS: &[&str] = &[
     "user_deleted",
 ];
 
+/// All events that some webhook is registered for.
+#[cfg(test)]
+pub(crate) fn all_events() -> impl Iterator<Item = &'static str> {
+    EVENTS.iter().chain(ADMIN_EVENTS).copied()
+}
+
 /// Brings the webhook into being, where there is a public address and live events are wanted.
 ///
 /// # Errors

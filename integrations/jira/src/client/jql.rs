@@ -24,11 +24,8 @@ fn without_order(jql: &str) -> &str {
         match quote {
             Some(_) if escaped => escaped = false,
             Some(_) if c == '\\' => escaped = true,
-            Some(open) => {
-                if c == open {
-                    quote = None;
-                }
-            }
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
             None if c == '"' || c == '\'' => quote = Some(c),
             None if starts_word && is_order_by(&jql[at..]) => return jql[..at].trim(),
             None => {}

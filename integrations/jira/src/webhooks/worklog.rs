@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::{
     client::{JiraClient, JiraError},
-    id::Id,
+    id::{Id, IssueKey},
     selector::{WorklogParams, WorklogSelector},
 };
 
@@ -50,24 +50,33 @@ pub async fn worklog(
     let Some(issue) = jira.issue_key(worklog.issue_id).await? else {
         return Ok(RawResults::deleted([worklog.raw()]));
     };
-    let raw = worklog.raw().with("__issueKey", &issue);
-    let is_wanted = event.webhook_event != "worklog_deleted"
-        && selector.admits(worklog)
-        && jira
-            .finds(&issue, worklog.issue_id, selector.jql.as_deref())
-            .await?;
-    if !is_wanted {
-        return Ok(RawResults::deleted([raw]));
-    }
-    // The payload holds all of the worklog but what only an expansion brings.
-    let expanded = match &selector.api_query_params {
-        Some(params) if params.expand.is_some() => jira.worklog(&issue, worklog.id, params).await?,
-        _ => Some(worklog.raw()),
+    let current = match event.webhook_event.as_str() {
+        "worklog_deleted" => None,
+        _ => selected(&jira, &selector, &issue, worklog).await?,
     };
-    Ok(match expanded {
-        Some(worklog) => RawResults::updated([worklog.with("__issueKey", &issue)]),
-        None => RawResults::deleted([raw]),
+    let with_key = |raw: Raw| [raw.with("__issueKey", &issue)];
+    Ok(match current {
+        Some(current) => RawResults::updated(with_key(current)),
+        None => RawResults::deleted(with_key(worklog.raw())),
     })
+}
+
+/// The worklog as it is now, if the selector wants it.
+async fn selected(
+    jira: &JiraClient,
+    selector: &WorklogSelector,
+    issue: &IssueKey,
+    worklog: &WithRaw<Worklog>,
+) -> Result<Option<Raw>, JiraError> {
+    let jql = selector.jql.as_deref();
+    if !selector.admits(worklog) || !jira.finds(issue, worklog.issue_id, jql).await? {
+        return Ok(None);
+    }
+    match &selector.api_query_params {
+        Some(params) if params.expand.is_some() => jira.worklog(issue, worklog.id, params).await,
+        // The payload holds all of the worklog but what only an expansion brings.
+        _ => Ok(Some(worklog.raw())),
+    }
 }
 
 impl WorklogSelector {
