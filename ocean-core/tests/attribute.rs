@@ -128,7 +128,10 @@ fn the_location_is_the_name_of_the_function() {
 #[test]
 fn a_block_is_described_by_attribute_and_constants() {
     let spec = Pings::SPEC;
-    assert_eq!((spec.name, spec.processor_type), ("Pings", ProcessorType::Action));
+    assert_eq!(
+        (spec.name, spec.processor_type),
+        ("Pings", ProcessorType::Action)
+    );
     assert_eq!(spec.retry.max_retries, 0);
     assert!(spec.coalesce);
 }
@@ -160,7 +163,10 @@ async fn an_argument_that_cannot_be_read_rejects_the_event() {
     let cx = EventContext::new(&event, &state);
     let error = issue {}.handle_event(&cx).await.unwrap_err();
     assert_eq!(error.class(), ocean_core::ErrorClass::Rejected);
-    assert!(error.to_string().contains("missing field `issue`"), "{error}");
+    assert!(
+        error.to_string().contains("missing field `issue`"),
+        "{error}"
+    );
     assert_eq!(seen(&state), [""; 0]);
 }
 
@@ -179,11 +185,19 @@ async fn hooks_may_answer_at_once_or_later() {
     assert!(issue {}.authenticate(&event("x-none")).await.is_ok());
     assert!(issue {}.authenticate(&event("x-forged")).await.is_err());
     assert!(issue {}.validate_payload(&event("x-none")).await.is_ok());
-    assert!(issue {}.validate_payload(&event("x-invalid")).await.is_err());
+    assert!(
+        issue {}
+            .validate_payload(&event("x-invalid"))
+            .await
+            .is_err()
+    );
 }
 
 #[test]
 fn the_constants_of_the_trait_agree_with_the_description() {
     assert_eq!(<issue as WebhookProcessor>::MAX_RETRIES, 5);
-    assert_eq!(<issue as WebhookProcessor>::MAX_RETRY_DELAY, Duration::from_secs(60));
+    assert_eq!(
+        <issue as WebhookProcessor>::MAX_RETRY_DELAY,
+        Duration::from_secs(60)
+    );
 }

@@ -47,10 +47,13 @@ impl Item {
 impl Function {
     /// Its arguments, without a receiver.
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &syn::PatType> {
-        self.signature.inputs.iter().filter_map(|input| match input {
-            FnArg::Typed(argument) => Some(argument),
-            FnArg::Receiver(_) => None,
-        })
+        self.signature
+            .inputs
+            .iter()
+            .filter_map(|input| match input {
+                FnArg::Typed(argument) => Some(argument),
+                FnArg::Receiver(_) => None,
+            })
     }
 }
 

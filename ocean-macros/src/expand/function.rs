@@ -4,8 +4,8 @@
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
-    ExprPath, GenericArgument, GenericParam, Ident, PathArguments, ReturnType, Type, ext::IdentExt as _,
-    spanned::Spanned as _,
+    ExprPath, GenericArgument, GenericParam, Ident, PathArguments, ReturnType, Type,
+    ext::IdentExt as _, spanned::Spanned as _,
 };
 
 use super::{conditions, spec};
@@ -227,11 +227,10 @@ fn result_arguments(ty: &Type) -> Option<(&Type, &Type)> {
     };
     let types: Vec<_> = arguments.args.iter().collect();
     match *types {
-        [GenericArgument::Type(success), GenericArgument::Type(failure)]
-            if last.ident == "Result" =>
-        {
-            Some((success, failure))
-        }
+        [
+            GenericArgument::Type(success),
+            GenericArgument::Type(failure),
+        ] if last.ident == "Result" => Some((success, failure)),
         _ => None,
     }
 }
@@ -274,9 +273,21 @@ fn retry_fields(
 ) -> Vec<(&'static str, &'static str, TokenStream)> {
     let duration = |duration| spec::duration(duration, private);
     [
-        ("max_retries", "MAX_RETRIES", retry.max_retries.map(|count| quote!(#count))),
-        ("initial_delay", "INITIAL_RETRY_DELAY", retry.initial_delay.map(duration)),
-        ("max_delay", "MAX_RETRY_DELAY", retry.max_delay.map(duration)),
+        (
+            "max_retries",
+            "MAX_RETRIES",
+            retry.max_retries.map(|count| quote!(#count)),
+        ),
+        (
+            "initial_delay",
+            "INITIAL_RETRY_DELAY",
+            retry.initial_delay.map(duration),
+        ),
+        (
+            "max_delay",
+            "MAX_RETRY_DELAY",
+            retry.max_delay.map(duration),
+        ),
         (
             "exponential_base",
             "EXPONENTIAL_BASE",
@@ -306,8 +317,14 @@ fn hooks(hooks: &Hooks, paths: &Paths) -> TokenStream {
             }
         }
     };
-    let authenticate = hooks.authenticate.as_ref().map(|hook| check("authenticate", hook));
-    let validate = hooks.validate.as_ref().map(|hook| check("validate_payload", hook));
+    let authenticate = hooks
+        .authenticate
+        .as_ref()
+        .map(|hook| check("authenticate", hook));
+    let validate = hooks
+        .validate
+        .as_ref()
+        .map(|hook| check("validate_payload", hook));
     let on_error = hooks.on_error.as_ref().map(|hook| {
         let private = paths.private(Span::call_site());
         let at_hook = paths.private(hook.span());

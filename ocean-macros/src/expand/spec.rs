@@ -129,7 +129,10 @@ fn docs(attributes: &[Attribute]) -> Option<TokenStream> {
     let texts: Option<Vec<String>> = lines
         .iter()
         .map(|line| match line {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+            Expr::Lit(ExprLit {
+                lit: Lit::Str(text),
+                ..
+            }) => Some(text.value()),
             _ => None,
         })
         .collect();

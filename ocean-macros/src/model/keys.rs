@@ -18,7 +18,10 @@ const KEYS: &[(&str, &str)] = &[
     ("event", r#"event = "issue_created""#),
     ("events", r#"events = ["issue_created", "issue_updated"]"#),
     ("event_prefix", r#"event_prefix = "issue_""#),
-    ("when", r#"when(pointer = "/action", in = ["opened", "closed"])"#),
+    (
+        "when",
+        r#"when(pointer = "/action", in = ["opened", "closed"])"#,
+    ),
     ("requires", r#"requires = ["/issue/key"]"#),
     ("guard", "guard = path::to::function"),
     ("key", r#"key = "/issue/id""#),
@@ -208,7 +211,10 @@ fn unknown(name: &str, what: &str, table: &[(&str, &str)]) -> String {
         .or_else(|| nearest(name, &known))
         .map(|key| format!("; did you mean `{key}`?"))
         .unwrap_or_default();
-    format!("unknown {what} `{name}`{meant}\nthe keys are {}", list(&known))
+    format!(
+        "unknown {what} `{name}`{meant}\nthe keys are {}",
+        list(&known)
+    )
 }
 
 // === when ===
@@ -280,7 +286,10 @@ fn condition(reader: Reader<'_>) -> Option<Condition> {
     let (key, test) = test?;
     let (subject, test) = (subject?.1?, test?);
     if matches!(subject, Subject::Header(_)) && compares_other_than_text(&test) {
-        errors.at(key, "headers are text; compare with a string, such as `eq = \"push\"`");
+        errors.at(
+            key,
+            "headers are text; compare with a string, such as `eq = \"push\"`",
+        );
         return None;
     }
     Some(Condition {

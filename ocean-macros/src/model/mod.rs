@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use proc_macro2::Span;
-use syn::{ExprPath, GenericParam, Ident, LitStr, Path, ReturnType, Safety, Type, ext::IdentExt as _};
+use syn::{
+    ExprPath, GenericParam, Ident, LitStr, Path, ReturnType, Safety, Type, ext::IdentExt as _,
+};
 
 mod keys;
 mod values;
@@ -156,10 +158,16 @@ fn checked_path(keys: &Keys, errors: &mut Errors) -> Option<LitStr> {
     } else if let Some(rest) = text.strip_prefix("/integration/") {
         format!("`/integration` stands before every path by itself; write `\"/{rest}\"`")
     } else if text.len() > 1 && text.ends_with('/') {
-        format!("a path has no `/` at its end; write `\"{}\"`", text.trim_end_matches('/'))
+        format!(
+            "a path has no `/` at its end; write `\"{}\"`",
+            text.trim_end_matches('/')
+        )
     } else if text.contains("//") {
         "the path has an empty part; remove the extra `/`".to_owned()
-    } else if let Some(wrong) = text.chars().find(|c| c.is_whitespace() || "?#%".contains(*c)) {
+    } else if let Some(wrong) = text
+        .chars()
+        .find(|c| c.is_whitespace() || "?#%".contains(*c))
+    {
         format!("a path has no `{wrong}`; name only the path, as the source declares it")
     } else {
         return Some(path.clone());
@@ -202,7 +210,12 @@ fn checked_kinds(keys: &Keys, item: &Item, errors: &mut Errors) -> Option<Vec<Li
                 errors,
             );
         }
-        return Some(keys.kinds.as_ref().map(|kinds| kinds.value.clone()).unwrap_or_default());
+        return Some(
+            keys.kinds
+                .as_ref()
+                .map(|kinds| kinds.value.clone())
+                .unwrap_or_default(),
+        );
     };
     for (name, reason) in [
         ("kinds", "an action processor updates no entities"),
@@ -210,7 +223,8 @@ fn checked_kinds(keys: &Keys, item: &Item, errors: &mut Errors) -> Option<Vec<Li
         ("delete_on", "an action processor deletes no entities"),
     ] {
         if let Some(key) = keys.written(name) {
-            let message = format!("`{name}` and `{action}` exclude each other: {reason}; remove one");
+            let message =
+                format!("`{name}` and `{action}` exclude each other: {reason}; remove one");
             errors.at(key, message);
         }
     }
@@ -229,7 +243,11 @@ fn checked_delete(keys: &Keys, events: &Events, errors: &mut Errors) -> Option<D
         );
         errors.at(delete_on, message);
     }
-    let on = keys.delete_on.as_ref().map(|on| &*on.value).unwrap_or_default();
+    let on = keys
+        .delete_on
+        .as_ref()
+        .map(|on| &*on.value)
+        .unwrap_or_default();
     for name in on {
         let text = name.value();
         let problem = match events {
@@ -245,7 +263,10 @@ fn checked_delete(keys: &Keys, events: &Events, errors: &mut Errors) -> Option<D
             }
             _ => continue,
         };
-        errors.at(name, format!("no event `{text}` reaches this processor; {problem}"));
+        errors.at(
+            name,
+            format!("no event `{text}` reaches this processor; {problem}"),
+        );
     }
     keys.delete.as_ref().map(|delete| Delete {
         on: on.to_vec(),
@@ -299,11 +320,14 @@ fn checked_retry(keys: &Keys, errors: &mut Errors) -> Retry {
         );
         errors.at(key, message);
     }
-    if keys.max_retries.as_ref().is_some_and(|retries| retries.value == 0) {
+    if keys
+        .max_retries
+        .as_ref()
+        .is_some_and(|retries| retries.value == 0)
+    {
         for name in ["initial_retry_delay", "max_retry_delay", "exponential_base"] {
             if let Some(key) = keys.written(name) {
-                let message =
-                    format!("`{name}` has no effect with `max_retries = 0`; remove one");
+                let message = format!("`{name}` has no effect with `max_retries = 0`; remove one");
                 errors.at(key, message);
             }
         }
@@ -362,16 +386,28 @@ fn check_function(function: &Function, keys: &Keys, errors: &mut Errors) {
         errors.at(receiver, message);
     }
     if let Some(constness) = &signature.constness {
-        errors.at(constness, "a webhook processor cannot be `const`; remove it");
+        errors.at(
+            constness,
+            "a webhook processor cannot be `const`; remove it",
+        );
     }
     if let Safety::Unsafe(unsafety) = &signature.safety {
-        errors.at(unsafety, "a webhook processor cannot be `unsafe`; remove it");
+        errors.at(
+            unsafety,
+            "a webhook processor cannot be `unsafe`; remove it",
+        );
     }
     if let Some(abi) = &signature.abi {
-        errors.at(abi, "a webhook processor is not called from C; remove the `extern`");
+        errors.at(
+            abi,
+            "a webhook processor is not called from C; remove the `extern`",
+        );
     }
     if let Some(variadic) = &signature.variadic {
-        errors.at(variadic, "a webhook processor takes no variable arguments; remove the `...`");
+        errors.at(
+            variadic,
+            "a webhook processor takes no variable arguments; remove the `...`",
+        );
     }
     if signature.asyncness.is_none() {
         let message = format!("a webhook processor is asynchronous; write `async fn {name}`");
@@ -402,7 +438,11 @@ fn check_function(function: &Function, keys: &Keys, errors: &mut Errors) {
 }
 
 fn check_argument(argument: &syn::PatType, keys: &Keys, errors: &mut Errors) {
-    if let Some(cfg) = argument.attrs.iter().find(|attribute| attribute.path().is_ident("cfg")) {
+    if let Some(cfg) = argument
+        .attrs
+        .iter()
+        .find(|attribute| attribute.path().is_ident("cfg"))
+    {
         let message = "an argument of a webhook processor cannot be conditional; put `#[cfg]` on \
                        the function and write two of them";
         errors.at(cfg, message);
@@ -434,13 +474,23 @@ fn check_block(block: &Block, keys: &Keys, errors: &mut Errors) {
             errors.at(self_type, message);
         }
         Some(Type::Path(path))
-            if path.path.segments.last().is_some_and(|last| last.ident == "WebhookProcessor") => {}
+            if path
+                .path
+                .segments
+                .last()
+                .is_some_and(|last| last.ident == "WebhookProcessor") => {}
         Some(other) => {
-            errors.at(other, "expected `WebhookProcessor`; the attribute registers no other trait");
+            errors.at(
+                other,
+                "expected `WebhookProcessor`; the attribute registers no other trait",
+            );
         }
     }
     if let Some(unsafety) = &block.unsafety {
-        errors.at(unsafety, "`WebhookProcessor` is not an unsafe trait; remove the `unsafe`");
+        errors.at(
+            unsafety,
+            "`WebhookProcessor` is not an unsafe trait; remove the `unsafe`",
+        );
     }
     if !block.generics.params.is_empty() {
         let message = "a registered processor has no parameters; implement the trait for a \
@@ -452,12 +502,16 @@ fn check_block(block: &Block, keys: &Keys, errors: &mut Errors) {
         ("validate", "the method `validate_payload`"),
         ("on_error", "the method `on_error`"),
         ("max_retries", "`const MAX_RETRIES: u32 = ..;`"),
-        ("initial_retry_delay", "`const INITIAL_RETRY_DELAY: Duration = ..;`"),
+        (
+            "initial_retry_delay",
+            "`const INITIAL_RETRY_DELAY: Duration = ..;`",
+        ),
         ("max_retry_delay", "`const MAX_RETRY_DELAY: Duration = ..;`"),
         ("exponential_base", "`const EXPONENTIAL_BASE: f64 = ..;`"),
     ] {
         if let Some(key) = keys.written(name) {
-            let message = format!("`{name}` is for functions; write {written} into the `impl` block");
+            let message =
+                format!("`{name}` is for functions; write {written} into the `impl` block");
             errors.at(key, message);
         }
     }

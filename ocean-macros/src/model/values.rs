@@ -114,7 +114,10 @@ impl<'a> Reader<'a> {
     pub(crate) fn pointers(&mut self) -> Option<Vec<LitStr>> {
         let texts = self.text_or_texts()?;
         // All of them, not only up to the first that is wrong.
-        let wrong = texts.iter().filter(|text| !self.checked_pointer(text)).count();
+        let wrong = texts
+            .iter()
+            .filter(|text| !self.checked_pointer(text))
+            .count();
         (wrong == 0).then_some(texts)
     }
 
@@ -245,7 +248,8 @@ impl<'a> Reader<'a> {
     fn integer(&mut self, digits: &str, operand: &Operand) -> Option<Literal> {
         let number = digits.parse().map(Literal::Int).ok();
         if number.is_none() {
-            self.errors.at(operand, "the number does not fit into 64 bits");
+            self.errors
+                .at(operand, "the number does not fit into 64 bits");
         }
         number
     }
@@ -268,7 +272,8 @@ impl<'a> Reader<'a> {
             return None;
         }
         if text.value().trim() != text.value() {
-            self.errors.at(text, "the string has spaces around it; remove them");
+            self.errors
+                .at(text, "the string has spaces around it; remove them");
             return None;
         }
         Some(text.clone())

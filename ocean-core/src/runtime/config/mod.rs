@@ -22,8 +22,8 @@ mod values;
 
 pub(crate) use layers::Layers;
 pub(crate) use spec::Spec;
-pub(crate) use table::{SETTINGS, Setting};
-pub(crate) use values::Retention;
+pub(crate) use table::SETTINGS;
+pub(crate) use values::{Retention, duration};
 
 /// All settings, valid.
 #[derive(Clone, Debug)]
@@ -205,6 +205,15 @@ pub(crate) fn data_folder(layers: &Layers) -> PathBuf {
         .map_or_else(|| Path::new(".ocean").into(), PathBuf::from)
 }
 
+/// Whether mappings see the environment, for commands that need no other setting.
+pub(crate) fn jq_environment(layers: &Layers) -> bool {
+    let mut reader = Reader {
+        layers,
+        problems: StartError::default(),
+    };
+    reader.flag("OCEAN__ALLOW_ENVIRONMENT_VARIABLES_JQ_ACCESS")
+}
+
 /// The process's environment, for mappings of operators who allow that.
 pub(crate) fn environment() -> Arc<Map<String, Value>> {
     let variables = std::env::vars_os().filter_map(|(name, value)| {
@@ -297,7 +306,7 @@ impl Reader<'_> {
     }
 
     fn duration(&mut self, name: &str) -> Duration {
-        self.parsed(name, values::duration).unwrap_or_default()
+        self.parsed(name, duration).unwrap_or_default()
     }
 
     fn flag(&mut self, name: &str) -> bool {
