@@ -16,6 +16,7 @@ macro_rules! samples {
 pub(super) const ALL: &[Sample] = samples! {
     "issue_created": "an issue is created",
     "issue_updated": "an issue gets another status",
+    "issue_moved": "an issue moves to another project",
     "issue_deleted": "an issue is deleted",
     "project_created": "a project is created",
     "project_updated": "a project changes",

@@ -1,5 +1,7 @@
 //! Issues.
 
+use std::convert::Infallible;
+
 use ocean_core::prelude::*;
 use serde::Deserialize;
 
@@ -21,7 +23,7 @@ pub struct IssueEvent {
 pub struct Issue {
     /// Its id, which it keeps when it moves to another project.
     pub id: Id,
-    /// Its key.
+    /// Its key, which changes then.
     pub key: IssueKey,
 }
 
@@ -42,6 +44,66 @@ pub async fn issue(
 ) -> Result<Option<Raw>, JiraError> {
     jira.issue(&event.issue.key, event.issue.id, &selector)
         .await
+}
+
+// === Moves ===
+
+/// `jira:issue_updated`, with what changed.
+#[derive(Debug, Deserialize)]
+pub struct MovedIssueEvent {
+    /// The issue, all of it.
+    pub issue: serde_json::Map<String, serde_json::Value>,
+    /// What changed.
+    pub changelog: Changelog,
+}
+
+/// What changed.
+#[derive(Debug, Deserialize)]
+pub struct Changelog {
+    /// One entry a field.
+    pub items: Vec<Change>,
+}
+
+/// A change of one field.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// The field's name.
+    pub field: String,
+    /// The value before, as text.
+    pub from_string: Option<String>,
+}
+
+impl Changelog {
+    fn former_key(&self) -> Option<&str> {
+        let of_key = |change: &&Change| change.field.eq_ignore_ascii_case("key");
+        self.items.iter().find(of_key)?.from_string.as_deref()
+    }
+}
+
+fn has_moved(event: &WebhookEvent) -> bool {
+    #[derive(Deserialize)]
+    struct Event {
+        changelog: Changelog,
+    }
+    serde_json::from_slice::<Event>(event.body())
+        .is_ok_and(|event| event.changelog.former_key().is_some())
+}
+
+/// Removes what an issue was under its former key when it moves to another project.
+#[webhook_processor(
+    path = "/webhook",
+    kinds = ["issue"],
+    event = "jira:issue_updated",
+    guard = has_moved,
+    key = "/issue/id",
+)]
+pub async fn moved_issue(event: Payload<MovedIssueEvent>) -> Result<RawResults, Infallible> {
+    let mut issue = event.0.issue;
+    if let Some(key) = event.0.changelog.former_key() {
+        issue.insert("key".to_owned(), key.into());
+    }
+    Ok(RawResults::deleted([Raw::new(&issue)]))
 }
 
 #[cfg(test)]
@@ -122,5 +184,38 @@ mod tests {
         )
         .await;
         assert!(matches!(run, Run::Failed(_)), "{run:?}");
+    }
+
+    #[tokio::test]
+    async fn a_moved_issue_leaves_nothing_under_its_former_key() {
+        let body = sample("issue_moved");
+        let site = Site::sample();
+        let moved =
+            crate::test_support::run(moved_issue {}, moved_issue::SPEC, &site, &body, json!({}))
+                .await;
+        let gone = moved.deleted();
+        assert_eq!(
+            (&gone["key"], &gone["id"]),
+            (&json!("OPS-4"), &json!("10021"))
+        );
+        assert_eq!(
+            run(&site, &body, json!({ "jql": null })).await.updated()["key"],
+            "WEB-4"
+        );
+    }
+
+    #[test]
+    fn only_another_key_is_a_move() {
+        for (name, expected) in [
+            ("issue_moved", true),
+            ("issue_updated", false),
+            ("issue_deleted", false),
+        ] {
+            let event = WebhookEvent::new(ocean_core::EventParts {
+                body: sample(name).to_string().into(),
+                ..Default::default()
+            });
+            assert_eq!(has_moved(&event), expected, "{name}");
+        }
     }
 }
