@@ -49,7 +49,7 @@ impl From<JiraError> for ProcessorError {
             JiraError::Http(http) => match http.status().map(|status| status.as_u16()) {
                 // Credentials are the operator's to mend; the events are not at fault.
                 Some(401) => Self::unavailable(error, OUTAGE_PAUSE),
-                Some(429 | 503) => {
+                Some(429 | 502 | 503) => {
                     let after = http.retry_after().unwrap_or(OUTAGE_PAUSE);
                     Self::unavailable(error, after)
                 }

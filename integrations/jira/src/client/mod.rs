@@ -411,7 +411,7 @@ impl JiraClient {
             // The page of a moved or suspended site must not pass for "this issue is gone".
             HttpError::Status {
                 url, status, body, ..
-            } if is_page(&body) => JiraError::NotJira {
+            } if is_foreign(status, &body) => JiraError::NotJira {
                 url,
                 status: status.as_u16(),
             },
@@ -499,8 +499,9 @@ fn expanded(request: Request, expand: Option<&str>) -> Request {
     }
 }
 
-fn is_page(body: &[u8]) -> bool {
-    body.trim_ascii_start().starts_with(b"<")
+/// Whether a refusal is a page, such as that of a moved or suspended site, and not Jira's JSON.
+fn is_foreign(status: http::StatusCode, body: &[u8]) -> bool {
+    matches!(status.as_u16(), 403 | 404 | 410) && body.trim_ascii_start().starts_with(b"<")
 }
 
 /// Jira refuses a JQL that names an issue it does not have, instead of finding nothing.

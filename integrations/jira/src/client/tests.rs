@@ -271,7 +271,8 @@ async fn errors_say_what_dispatch_should_do() {
         (401, "{}", ErrorClass::Retry, true),
         (429, "{}", ErrorClass::Retry, true),
         (503, "{}", ErrorClass::Retry, true),
-        (500, "{}", ErrorClass::Retry, false),
+        (502, "<html>", ErrorClass::Retry, true),
+        (500, "<html>", ErrorClass::Retry, false),
         (200, "no json", ErrorClass::Permanent, false),
         // A suspended site answers 404 with a page: nothing may be deleted because of it.
         (404, " <!DOCTYPE html>", ErrorClass::Retry, true),
