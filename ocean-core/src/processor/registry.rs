@@ -166,19 +166,6 @@ impl Registry {
         route.iter().copied().filter(runs_here).collect()
     }
 
-    /// Those of `route` that run in `lane`, for an event that was stored with the lanes `stored`. A
-    /// processor whose lane is not among them, because the code changed since, runs in the first.
-    pub fn in_lane(
-        &self,
-        event: &WebhookEvent,
-        route: &[ProcessorIndex],
-        lane: crate::lane::Lane,
-        stored: &Lanes,
-    ) -> SmallVec<[ProcessorIndex; 4]> {
-        let _ = (event, route, lane, stored);
-        unimplemented!("the registry room")
-    }
-
     /// The processor at this place.
     ///
     /// # Panics
