@@ -48,9 +48,7 @@ pub(crate) async fn serve<I: Integration>(
     let signalled = stop_signal()?;
     let settings = &prepared.settings;
     let (queue, feed) = rooms::queue(&prepared)?;
-    // The catalog and the queue outlive the rooms that write to them.
-    let back = Arc::new(Supervisor::default());
-    let (catalog, browser) = rooms::catalog(&prepared, &I::assets(), &back)?;
+    let (catalog, browser) = rooms::catalog(&prepared)?;
     let mapping = MappingHandle::default();
     supervisor.spawn(
         "mapping",
@@ -125,9 +123,7 @@ pub(crate) async fn serve<I: Integration>(
     };
     supervisor.stop();
     supervisor.join(settings.shutdown_wait).await;
-    back.stop();
-    back.join(settings.shutdown_wait).await;
-    rooms::close(queue).await;
+    queue.close().await;
     info!("Stopped.");
     Ok(code)
 }

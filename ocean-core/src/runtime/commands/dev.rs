@@ -55,7 +55,7 @@ pub(super) fn dev<I: Integration>(
 
 /// Lays the settings of `dev` over what is given: an operator's own choice of ports, folder and
 /// log level stays.
-fn settings<I: Integration>(layers: &mut Layers, api: &str) {
+pub(super) fn settings<I: Integration>(layers: &mut Layers, api: &str) {
     sample_settings::<I>(layers, api);
     let fixed = [
         ("OCEAN__CATALOG__TYPE", "local"),

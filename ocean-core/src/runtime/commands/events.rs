@@ -342,3 +342,14 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
         result => Ok(result?),
     }
 }
+
+/// Runs `salvage`.
+pub(super) fn salvage(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let salvaged = embedded::salvage(from, to)?;
+    print(&format!(
+        "{} events saved, {} of them incomplete; set OCEAN__QUEUE__PATH={} to go on with it\n",
+        salvaged.whole + salvaged.partial,
+        salvaged.partial,
+        to.display()
+    ))
+}
