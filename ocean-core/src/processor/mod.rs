@@ -18,7 +18,9 @@ pub mod index;
 pub mod registry;
 mod spec;
 
-pub use erased::{BoxFuture, DynProcessor};
+pub use erased::DynProcessor;
+// Others import it from here until they are merged.
+pub use crate::future::BoxFuture;
 pub use registry::{Registration, Registry};
 pub use spec::{
     Condition, DeleteSpec, EventMatch, Literal, Location, ProcessorSpec, RetryPolicy, Subject, Test,
