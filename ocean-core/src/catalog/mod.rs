@@ -16,8 +16,10 @@ use crate::{
 };
 
 mod batch;
+mod port;
 
 pub use batch::BatchOptions;
+pub use port::{IntegrationName, PortCatalog, PortOptions, ProcessingMode, ResourcesOrigin};
 
 /// Where entities are written.
 pub trait Catalog: Send + Sync + fmt::Debug + 'static {

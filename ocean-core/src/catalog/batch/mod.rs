@@ -13,6 +13,7 @@
 //! latency), otherwise at most [`BatchOptions::linger`] or until the batch is full.
 
 use std::{
+    fmt,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -26,7 +27,7 @@ use tokio::{
 };
 
 use super::{CatalogError, ChangeSet, EntityKey, Written};
-use crate::processor::BoxFuture;
+use crate::{future::BoxFuture, telemetry::Telemetry};
 
 mod concurrency;
 mod state;
@@ -117,6 +118,7 @@ struct Shared<S> {
     // Held for moments only, never over an await.
     state: Mutex<State>,
     sink: S,
+    telemetry: Arc<Telemetry>,
 }
 
 impl<S> Clone for Batcher<S> {
@@ -126,20 +128,12 @@ impl<S> Clone for Batcher<S> {
 }
 
 impl<S: Sink> Batcher<S> {
-    pub(super) fn new(sink: S, options: BatchOptions) -> Self {
+    pub(super) fn new(sink: S, options: BatchOptions, telemetry: Arc<Telemetry>) -> Self {
         Self(Arc::new(Shared {
             state: Mutex::new(State::new(options)),
             sink,
+            telemetry,
         }))
-    }
-
-    pub(super) fn sink(&self) -> &S {
-        &self.0.sink
-    }
-
-    /// Write calls that may be in flight at the moment.
-    pub(super) fn limit(&self) -> usize {
-        self.state().limit()
     }
 
     /// Writes the changes of one event. A dropped future takes back what was not sent yet.
@@ -191,6 +185,8 @@ impl<S: Sink> Batcher<S> {
             fates: vec![Err(lost()); count],
             overloaded: false,
         });
+        let limit = self.state().limit();
+        self.0.telemetry.catalog.batch_written(&report.fates, limit);
         let next = self.state().finish(ticket, report, Instant::now());
         self.run(next);
     }
@@ -201,6 +197,12 @@ fn lost() -> CatalogError {
     CatalogError::Retry {
         message: "the write was interrupted; whether the catalog has it is not known".into(),
         after: None,
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Batcher<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Batcher").field(&self.0.sink).finish()
     }
 }
 

@@ -90,7 +90,7 @@ fn one(identifier: usize) -> ChangeSet {
 }
 
 fn batcher(delay: fn() -> Duration) -> Batcher<Memory> {
-    Batcher::new(Memory::new(delay), BatchOptions::default())
+    Batcher::new(Memory::new(delay), BatchOptions::default(), Arc::default())
 }
 
 fn texts(fates: &[Fate]) -> Vec<String> {
@@ -109,7 +109,7 @@ async fn a_lone_event_waits_for_nobody() {
         assert!(start.elapsed() <= Duration::from_millis(1), "event {id}");
         sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(batcher.sink().calls.load(Ordering::SeqCst), 3);
+    assert_eq!(batcher.0.sink.calls.load(Ordering::SeqCst), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,7 +120,7 @@ async fn a_thousand_events_together_cost_at_most_sixty_calls() {
     for (id, fates) in fates.iter().enumerate() {
         assert_eq!(texts(fates), [format!("{{\"id\":{id}}}")]);
     }
-    let calls = batcher.sink().calls.load(Ordering::SeqCst);
+    let calls = batcher.0.sink.calls.load(Ordering::SeqCst);
     assert!(calls <= 60, "{calls} calls");
 }
 
@@ -130,7 +130,7 @@ async fn events_of_one_entity_travel_one_after_another() {
     let start = Instant::now();
     let applied = (0..5).map(|_| batcher.apply(one(7)));
     futures_util::future::join_all(applied).await;
-    assert_eq!(batcher.sink().calls.load(Ordering::SeqCst), 5);
+    assert_eq!(batcher.0.sink.calls.load(Ordering::SeqCst), 5);
     assert!(start.elapsed() >= Duration::from_millis(50));
 }
 
@@ -147,7 +147,7 @@ async fn bodies_stay_below_the_limit_and_large_entities_travel_alone() {
         ..ChangeSet::default()
     };
     batcher.apply(changes).await;
-    let seen = batcher.sink().seen.lock().unwrap();
+    let seen = batcher.0.sink.seen.lock().unwrap();
     let counts: Vec<_> = seen.batches.iter().map(|batch| batch.items.len()).collect();
     assert_eq!(counts, [3, 1, 1, 2]);
 }
@@ -166,7 +166,7 @@ async fn blueprints_go_one_after_another_and_deletes_last() {
     };
     let fates = batcher.apply(changes).await;
     assert_eq!(texts(&fates), ["p1", "i1", "p2", "", ""]);
-    let seen = batcher.sink().seen.lock().unwrap();
+    let seen = batcher.0.sink.seen.lock().unwrap();
     let sent: Vec<Vec<String>> = seen
         .batches
         .iter()
@@ -197,7 +197,7 @@ async fn different_options_do_not_share_a_call() {
         ..WriteOptions::default()
     };
     tokio::join!(batcher.apply(one(1)), batcher.apply(replace));
-    assert_eq!(batcher.sink().calls.load(Ordering::SeqCst), 2);
+    assert_eq!(batcher.0.sink.calls.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,7 +210,7 @@ async fn a_caller_that_gave_up_holds_up_nobody() {
     assert!(given_up.is_err());
     assert_eq!(third.len(), 1);
     assert_eq!(
-        batcher.sink().calls.load(Ordering::SeqCst),
+        batcher.0.sink.calls.load(Ordering::SeqCst),
         2,
         "the second write was never sent"
     );
@@ -225,7 +225,7 @@ async fn a_sink_that_panics_is_a_fault_that_may_pass() {
             Box::pin(async { panic!("as the test wants") })
         }
     }
-    let batcher = Batcher::new(Panics, BatchOptions::default());
+    let batcher = Batcher::new(Panics, BatchOptions::default(), Arc::default());
     for _ in 0..2 {
         let fates = batcher.apply(one(1)).await;
         assert!(matches!(&fates[..], [Err(CatalogError::Retry { .. })]));
@@ -329,7 +329,7 @@ async fn play(steps: Vec<Step>) {
         })
         .collect();
     sleep(Duration::from_secs(10)).await;
-    let mut written = batcher.sink().seen.lock().unwrap().entities.clone();
+    let mut written = batcher.0.sink.seen.lock().unwrap().entities.clone();
     written.retain(|key, _| !doubtful.contains(key));
     expected.retain(|key, _| !doubtful.contains(key));
     assert_eq!(written, expected);
