@@ -10,6 +10,7 @@ pub mod dispatch;
 mod error;
 mod event;
 mod extract;
+pub mod failpoint;
 mod future;
 pub mod http;
 mod ingress;
