@@ -15,6 +15,7 @@ mod ingress;
 mod integration;
 mod lane;
 pub mod mapping;
+mod nearest;
 mod outcome;
 pub mod prelude;
 pub mod processor;
