@@ -152,8 +152,6 @@ pub enum Change {
         /// What happened before.
         story: Story,
     },
-    /// A dead letter that an operator gave up for good; ignored unless the event is dead.
-    Discarded,
 }
 
 // === Pressure ===
