@@ -1,6 +1,6 @@
 //! Sources with their secrets: what the door works with.
 
-use std::{collections::HashSet, fmt};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use serde_json::{Map, Value};
 
@@ -88,6 +88,8 @@ const SECRET_HEADERS: &[&str] = &[
 #[derive(Debug)]
 pub struct CheckedSource {
     source: Source,
+    // Each event has the path: shared rather than copied.
+    path: Arc<str>,
     verifier: Option<Verifier>,
 }
 
@@ -99,10 +101,7 @@ impl CheckedSource {
                 None => Err(format!(
                     "source `{path}` has neither a verification nor a reason to go without; add `.verify(..)` or `.unverified(\"reason\")` in `Integration::sources`"
                 )),
-                Some(_) if settings.allow_unverified => Ok(Self {
-                    source,
-                    verifier: None,
-                }),
+                Some(_) if settings.allow_unverified => Ok(Self::with(source, None)),
                 Some(reason) => Err(format!(
                     "source `{path}` cannot verify its sender ({reason}); set OCEAN__ALLOW_UNVERIFIED_SOURCES=true to accept events from anyone"
                 )),
@@ -137,7 +136,20 @@ impl CheckedSource {
                 ));
             }
         }
-        Ok(Self { source, verifier })
+        Ok(Self::with(source, verifier))
+    }
+
+    fn with(source: Source, verifier: Option<Verifier>) -> Self {
+        Self {
+            path: source.path.as_ref().into(),
+            source,
+            verifier,
+        }
+    }
+
+    /// Its path below `/integration`, such as `/webhook`.
+    pub fn path(&self) -> &Arc<str> {
+        &self.path
     }
 
     /// What the integration declared.
