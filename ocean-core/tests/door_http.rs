@@ -649,7 +649,7 @@ async fn a_head_of_endless_headers_is_refused() {
     let door = Door::open(vec![open_source()]);
     let many: String = (0..500).map(|n| format!("x-{n}: 1\r\n")).collect();
     let answer = door.send(format!("POST {URI} HTTP/1.1\r\nhost: door\r\n{many}\r\n"));
-    assert_eq!(answer.status, 400);
+    assert_eq!(answer.status, 431);
     assert_eq!(door.queue.events().len(), 0);
 }
 
