@@ -104,7 +104,7 @@ async fn bodies_that_are_not_json_objects() {
         JSON,
         "",
         expect![[
-            r#"400 {"status":"error","error":"invalid_json","message":"the body is not JSON: it is empty"}"#
+            r#"400 {"status":"error","error":"bad_json","message":"the body is not JSON: it is empty"}"#
         ]],
     );
     refused(
@@ -112,7 +112,7 @@ async fn bodies_that_are_not_json_objects() {
         JSON,
         "[]",
         expect![[
-            r#"400 {"status":"error","error":"invalid_body","message":"the body is not a JSON object"}"#
+            r#"400 {"status":"error","error":"not_an_object","message":"the body is not a JSON object"}"#
         ]],
     );
     refused(
@@ -120,7 +120,7 @@ async fn bodies_that_are_not_json_objects() {
         JSON,
         "\"text\"",
         expect![[
-            r#"400 {"status":"error","error":"invalid_body","message":"the body is not a JSON object"}"#
+            r#"400 {"status":"error","error":"not_an_object","message":"the body is not a JSON object"}"#
         ]],
     );
     refused(
@@ -128,7 +128,7 @@ async fn bodies_that_are_not_json_objects() {
         JSON,
         "null",
         expect![[
-            r#"400 {"status":"error","error":"invalid_body","message":"the body is not a JSON object"}"#
+            r#"400 {"status":"error","error":"not_an_object","message":"the body is not a JSON object"}"#
         ]],
     );
     for body in [
@@ -142,7 +142,7 @@ async fn bodies_that_are_not_json_objects() {
     ] {
         let answer = door.post(URI, JSON, body);
         assert_eq!(answer.status, 400, "{}", String::from_utf8_lossy(body));
-        assert_eq!(answer.json()["error"], "invalid_json");
+        assert_eq!(answer.json()["error"], "bad_json");
     }
     let answer = door.post(URI, JSON, "{\"a\": 1,\n  \"b\" 2}");
     let message = answer.json()["message"].as_str().unwrap().to_owned();
@@ -321,7 +321,7 @@ async fn signatures() {
         JSON,
         body,
         expect![[
-            r#"401 {"status":"error","error":"unverified","message":"no `x-hub-signature-256` header"}"#
+            r#"401 {"status":"error","error":"unauthenticated","message":"no `x-hub-signature-256` header"}"#
         ]],
     );
     refused(
@@ -329,7 +329,7 @@ async fn signatures() {
         &header(&right),
         r#"{"summary":"Füsse"}"#,
         expect![[
-            r#"401 {"status":"error","error":"unverified","message":"`x-hub-signature-256` does not match"}"#
+            r#"401 {"status":"error","error":"unauthenticated","message":"`x-hub-signature-256` does not match"}"#
         ]],
     );
     refused(
@@ -337,7 +337,7 @@ async fn signatures() {
         &header(&signature("other", body.as_bytes())),
         body,
         expect![[
-            r#"401 {"status":"error","error":"unverified","message":"`x-hub-signature-256` does not match"}"#
+            r#"401 {"status":"error","error":"unauthenticated","message":"`x-hub-signature-256` does not match"}"#
         ]],
     );
     refused(
@@ -345,7 +345,7 @@ async fn signatures() {
         &header(&right[..62]),
         body,
         expect![[
-            r#"401 {"status":"error","error":"unverified","message":"malformed `x-hub-signature-256` header"}"#
+            r#"401 {"status":"error","error":"unauthenticated","message":"malformed `x-hub-signature-256` header"}"#
         ]],
     );
     // An impostor learns nothing about the body.
@@ -354,7 +354,7 @@ async fn signatures() {
         JSON,
         "not json",
         expect![[
-            r#"401 {"status":"error","error":"unverified","message":"no `x-hub-signature-256` header"}"#
+            r#"401 {"status":"error","error":"unauthenticated","message":"no `x-hub-signature-256` header"}"#
         ]],
     );
     // Gzip is signed as sent, not as inflated.
@@ -399,7 +399,7 @@ async fn arrays_are_batches_where_the_source_says_so() {
         JSON,
         "[{}, 1]",
         expect![[
-            r#"400 {"status":"error","error":"invalid_body","message":"element 1 of the array is not an object"}"#
+            r#"400 {"status":"error","error":"not_an_object","message":"element 1 of the array is not an object"}"#
         ]],
     );
     refused(
@@ -407,11 +407,11 @@ async fn arrays_are_batches_where_the_source_says_so() {
         JSON,
         "7",
         expect![[
-            r#"400 {"status":"error","error":"invalid_body","message":"the body is neither a JSON object nor an array of objects"}"#
+            r#"400 {"status":"error","error":"not_an_object","message":"the body is neither a JSON object nor an array of objects"}"#
         ]],
     );
     let answer = door.post(URI, JSON, "[{}, ");
-    assert_eq!(answer.json()["error"], "invalid_json");
+    assert_eq!(answer.json()["error"], "bad_json");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -455,7 +455,7 @@ async fn forms() {
         form,
         "other=%7B%7D",
         expect![[
-            r#"400 {"status":"error","error":"invalid_encoding","message":"the form lacks the field with the JSON"}"#
+            r#"400 {"status":"error","error":"bad_encoding","message":"the form lacks the field with the JSON"}"#
         ]],
     );
     refused(
@@ -484,7 +484,7 @@ async fn gzip_is_inflated_within_the_limit() {
         &gzipped,
         &bomb,
         expect![[
-            r#"413 {"status":"error","error":"body_too_large","message":"the body exceeds 100000 bytes"}"#
+            r#"413 {"status":"error","error":"too_large","message":"the body exceeds 100000 bytes"}"#
         ]],
     );
     refused(
@@ -492,7 +492,7 @@ async fn gzip_is_inflated_within_the_limit() {
         &gzipped,
         "{}",
         expect![[
-            r#"400 {"status":"error","error":"invalid_encoding","message":"the body is not gzip"}"#
+            r#"400 {"status":"error","error":"bad_encoding","message":"the body is not gzip"}"#
         ]],
     );
     let whole = gzip(b"{}");
@@ -501,7 +501,7 @@ async fn gzip_is_inflated_within_the_limit() {
         &gzipped,
         &whole[..whole.len() - 4],
         expect![[
-            r#"400 {"status":"error","error":"invalid_encoding","message":"the body is not gzip"}"#
+            r#"400 {"status":"error","error":"bad_encoding","message":"the body is not gzip"}"#
         ]],
     );
 }
@@ -518,7 +518,7 @@ async fn bodies_up_to_the_limit_and_not_a_byte_more() {
     assert_eq!(door.post(URI, JSON, body(64)).status, 200);
     let answer = door.post(URI, JSON, body(65));
     expect![[
-        r#"413 {"status":"error","error":"body_too_large","message":"the body exceeds 64 bytes"}"#
+        r#"413 {"status":"error","error":"too_large","message":"the body exceeds 64 bytes"}"#
     ]]
     .assert_eq(&answer.line());
     // Without a declared length it is noticed on the way.
@@ -538,7 +538,10 @@ async fn a_huge_body_is_refused_before_it_is_sent() {
     let answer = door.send(format!(
         "POST {URI} HTTP/1.1\r\nhost: door\r\n{JSON}content-length: 99999999999\r\n\r\n"
     ));
-    expect![[r#"413 {"status":"error","error":"body_too_large","message":"the body exceeds 26214400 bytes"}"#]].assert_eq(&answer.line());
+    expect![[
+        r#"413 {"status":"error","error":"too_large","message":"the body exceeds 26214400 bytes"}"#
+    ]]
+    .assert_eq(&answer.line());
     assert_eq!(answer.header("connection"), Some("close"));
 }
 
@@ -781,7 +784,7 @@ async fn requests_are_counted_by_path_and_outcome() {
         r#"ocean_ingress_requests_total{path="/webhook",outcome="ok"} 1"#,
         r#"ocean_ingress_requests_total{path="/webhook",outcome="duplicate"} 1"#,
         r#"ocean_ingress_requests_total{path="/webhook",outcome="ignored"} 1"#,
-        r#"ocean_ingress_requests_total{path="/webhook",outcome="invalid_json"} 1"#,
+        r#"ocean_ingress_requests_total{path="/webhook",outcome="bad_json"} 1"#,
         r#"ocean_ingress_requests_total{path="other",outcome="not_found"} 3"#,
         r#"ocean_ingress_received_bytes_total{path="/webhook"} 24"#,
         r#"ocean_ingress_accept_seconds_count{path="/webhook"} 3"#,

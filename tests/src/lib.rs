@@ -2,4 +2,6 @@
 //! tools as servers in the test process.
 
 pub mod port;
+pub mod probe;
+pub mod process;
 pub mod stand_in;

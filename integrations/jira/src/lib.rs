@@ -1,1 +1,171 @@
-//! The integration.
+//! Jira Cloud for Ocean: live events of projects, issues, users, releases, boards, sprints and
+//! worklogs.
+//!
+//! [`Jira`] ties the parts together; each file of [`webhooks`] holds one processor, [`client`] the
+//! calls of Jira's REST API that they share, [`selector`] the keys a mapping may set for each
+//! kind.
+
+use ocean_core::{
+    Assets, Integration, Source, StartContext, StartError, StateMap,
+    dev::DevKit,
+    source::{Locator, Verification},
+};
+
+pub mod client;
+pub mod config;
+mod dev;
+pub mod id;
+mod registration;
+pub mod selector;
+#[cfg(test)]
+mod test_support;
+pub mod webhooks;
+
+pub use client::{JiraClient, JiraError};
+pub use config::JiraConfig;
+
+/// The Jira integration.
+#[derive(Debug)]
+pub struct Jira;
+
+impl Integration for Jira {
+    const NAME: &'static str = "jira";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    type Config = JiraConfig;
+
+    fn assets() -> Assets {
+        Assets {
+            spec: include_str!("../.port/spec.yaml"),
+            app_config: include_str!("../.port/resources/port-app-config.yaml"),
+            blueprints: include_str!("../.port/resources/blueprints.json"),
+        }
+    }
+
+    fn sources(_: &JiraConfig) -> Vec<Source> {
+        // Names and formats by Atlassian's guide "Webhooks" of the Jira Cloud platform: the
+        // identifier is the same on each delivery attempt of an event, and the signature is the
+        // WebSub one, `sha256=` and the hexadecimal HMAC of the raw body.
+        let source = Source::new("/webhook")
+            .event_name(Locator::pointer("/webhookEvent"))
+            .delivery(Locator::header("x-atlassian-webhook-identifier"))
+            .verify(
+                Verification::hmac_sha256("x-hub-signature")
+                    .prefix("sha256=")
+                    .secret("webhookSecret"),
+            )
+            .unverified("Jira Cloud signs only webhooks that were registered with a secret");
+        vec![source]
+    }
+
+    fn state(cx: &StartContext<JiraConfig>) -> Result<StateMap, StartError> {
+        let client = JiraClient::new(cx).map_err(StartError::new)?;
+        Ok(StateMap::new().with(client))
+    }
+
+    async fn on_start(cx: StartContext<JiraConfig>, state: StateMap) -> Result<(), StartError> {
+        let Some(jira) = state.get::<JiraClient>() else {
+            return Err(StartError::new("no state `JiraClient`"));
+        };
+        registration::register(&cx, &jira)
+            .await
+            .map_err(|error| StartError::new(format!("the webhook at jira is not set up: {error}")))
+    }
+
+    async fn probe(state: &StateMap) -> Result<(), StartError> {
+        let Some(jira) = state.get::<JiraClient>() else {
+            return Err(StartError::new("no state `JiraClient`"));
+        };
+        jira.probe().await.map_err(|error| {
+            StartError::new(format!(
+                "jira cannot be used: {error}; check `jiraHost`, `atlassianUserEmail` and \
+                 `atlassianUserToken`"
+            ))
+        })
+    }
+
+    fn dev() -> Option<DevKit> {
+        Some(dev::KIT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ocean_core::processor::{EventMatch, ProcessorSpec};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::webhooks::{
+        board::board, issue::issue, project::project, sprint::sprint, user::user, version::version,
+        worklog::worklog,
+    };
+
+    const PROCESSORS: [ProcessorSpec; 7] = [
+        issue::SPEC,
+        project::SPEC,
+        user::SPEC,
+        version::SPEC,
+        board::SPEC,
+        sprint::SPEC,
+        worklog::SPEC,
+    ];
+
+    fn handles(spec: &ProcessorSpec, event: &str) -> bool {
+        match spec.event {
+            EventMatch::OneOf(names) => names.contains(&event),
+            EventMatch::Prefix(prefix) => event.starts_with(prefix),
+            EventMatch::Any => true,
+        }
+    }
+
+    #[test]
+    fn every_registered_event_has_one_processor_and_a_sample() {
+        let sampled: BTreeSet<String> = dev::KIT
+            .samples
+            .iter()
+            .map(|sample| serde_json::from_str::<Value>(sample.body).unwrap())
+            .map(|body| body["webhookEvent"].as_str().unwrap().to_owned())
+            .collect();
+        let registered: BTreeSet<String> = registration::all_events().map(str::to_owned).collect();
+        assert_eq!(sampled, registered);
+        for event in &registered {
+            let handlers = PROCESSORS.iter().filter(|spec| handles(spec, event));
+            assert_eq!(handlers.count(), 1, "{event}");
+        }
+    }
+
+    #[test]
+    fn samples_are_deliveries_of_their_own() {
+        let deliveries: BTreeSet<_> = dev::KIT
+            .samples
+            .iter()
+            .map(|sample| sample.headers[0].1)
+            .collect();
+        assert_eq!(deliveries.len(), dev::KIT.samples.len());
+    }
+
+    #[test]
+    fn the_spec_names_every_kind() {
+        let spec = Jira::assets().spec;
+        for kind in PROCESSORS.iter().flat_map(|spec| spec.kinds) {
+            assert!(spec.contains(&format!("- kind: {kind}\n")), "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_blueprints_of_the_default_mapping_exist() {
+        let assets = Jira::assets();
+        let blueprints: Vec<Value> = serde_json::from_str(assets.blueprints).unwrap();
+        let named = assets.app_config.lines().filter_map(|line| {
+            let name = line.trim().strip_prefix("blueprint: '\"")?;
+            name.strip_suffix("\"'")
+        });
+        let named: BTreeSet<_> = named.collect();
+        let existing: BTreeSet<_> = blueprints
+            .iter()
+            .filter_map(|b| b["identifier"].as_str())
+            .collect();
+        assert_eq!(named, existing);
+    }
+}

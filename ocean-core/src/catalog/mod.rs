@@ -15,6 +15,10 @@ use crate::{
     processor::BoxFuture,
 };
 
+mod browse;
+
+pub use browse::EntityBrowser;
+
 /// Where entities are written.
 pub trait Catalog: Send + Sync + fmt::Debug + 'static {
     /// Writes the changes of one event: all upserts, then all deletes. Resolves when the fate of

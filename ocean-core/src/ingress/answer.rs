@@ -16,7 +16,7 @@ use crate::{event::EventId, queue::Receipt};
 
 /// What became of the events of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Status {
     /// At least one will be dispatched.
     Ok,
     /// All were accepted before.
@@ -25,7 +25,7 @@ pub(super) enum Verdict {
     Ignored,
 }
 
-impl Verdict {
+impl Status {
     pub(super) fn of(receipts: &[Receipt]) -> Self {
         let stored = receipts.iter().any(|r| matches!(r, Receipt::Stored(_)));
         let ignored = receipts.iter().any(|r| matches!(r, Receipt::Ignored(_)));
@@ -46,9 +46,9 @@ impl Verdict {
 }
 
 /// 200 for events that are durable. Ids are digits, so that nothing needs escaping.
-pub(super) fn accepted(verdict: Verdict, receipts: &[Receipt], batch: bool) -> HttpResponse {
+pub(super) fn accepted(status: Status, receipts: &[Receipt], batch: bool) -> HttpResponse {
     let mut body = String::with_capacity(64);
-    let _ = write!(body, r#"{{"status":"{}""#, verdict.text());
+    let _ = write!(body, r#"{{"status":"{}""#, status.text());
     if let Some(first) = receipts.first() {
         let _ = write!(body, r#","id":"{}""#, id_of(*first));
     }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     event::{EventParts, Headers, WebhookEvent},
-    source::{Challenge, CheckedSource, Locator, RawRequest},
+    source::{Challenge, CheckedSource, Locator, RawRequest, Unverified},
 };
 
 /// A POST to a source, body read.
@@ -27,6 +27,18 @@ pub(crate) struct Arrival<'a> {
     pub(crate) received_at: Timestamp,
 }
 
+impl Arrival<'_> {
+    /// Checks the sender. Comes before everything that looks into the body: an impostor learns
+    /// nothing else.
+    ///
+    /// # Errors
+    /// Why the sender is not believed.
+    pub(crate) async fn verify(&self, source: &CheckedSource) -> Result<(), Unverified> {
+        let raw = RawRequest::new(self.headers, self.query, &self.body, self.received_at);
+        source.verify(&raw).await
+    }
+}
+
 /// What a request turns out to be.
 #[derive(Debug)]
 pub(crate) enum Intake {
@@ -39,23 +51,16 @@ pub(crate) enum Intake {
 }
 
 impl Intake {
-    /// Verifies, decodes, parses and splits a request.
+    /// Decodes, parses and splits a request.
     ///
     /// # Errors
-    /// Why it is refused. The sender is verified first: an impostor learns nothing else.
-    pub(crate) async fn of(
+    /// Why it is refused.
+    pub(crate) fn of(
         arrival: Arrival<'_>,
         source: &CheckedSource,
         limits: &Limits,
     ) -> Result<Self, Refusal> {
         let declared = Declared::of(arrival.headers, source)?;
-        let raw = RawRequest::new(
-            arrival.headers,
-            arrival.query,
-            &arrival.body,
-            arrival.received_at,
-        );
-        source.verify(&raw).await?;
         let body = declared.coding.inflate(arrival.body.clone(), limits)?;
         let body = declared.form.json_text(body)?;
         let texts = Texts::parse(body, source.source(), limits)?;

@@ -14,13 +14,15 @@ use crate::{
 
 mod answer;
 mod body;
+mod dry;
 mod health;
-pub(crate) mod intake;
+mod intake;
 mod refusal;
 mod routes;
 mod server;
 mod standin;
 
+pub use dry::{Verdict, receive};
 pub use health::Check;
 pub use refusal::Refusal;
 pub use standin::StandIn;

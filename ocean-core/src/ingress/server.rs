@@ -28,7 +28,7 @@ use tracing::error;
 
 use super::{
     Check, IngressParts, Limits, Router,
-    answer::{self, Verdict},
+    answer::{self, Status},
     health,
     intake::{Arrival, Declared, Intake},
     refusal::Refusal,
@@ -190,7 +190,9 @@ impl Door {
             body,
             received_at: self.clock.now(),
         };
-        let (events, batch) = match Intake::of(arrival, source, &self.limits).await? {
+        arrival.verify(source).await?;
+        let intake = Intake::of(arrival, source, &self.limits)?;
+        let (events, batch) = match intake {
             Intake::Event(event) => (vec![event], false),
             Intake::Batch(events) => (events, true),
             Intake::Challenge(body) => {
@@ -207,14 +209,14 @@ impl Door {
             none if none.is_empty() => Vec::new(),
             events => self.queue.accept(events).await?,
         };
-        let verdict = Verdict::of(&receipts);
+        let status = Status::of(&receipts);
         let took = started.elapsed();
-        match verdict {
-            Verdict::Ok => metrics.accepted(took),
-            Verdict::Duplicate => metrics.duplicate(took),
-            Verdict::Ignored => metrics.ignored(took),
+        match status {
+            Status::Ok => metrics.accepted(took),
+            Status::Duplicate => metrics.duplicate(took),
+            Status::Ignored => metrics.ignored(took),
         }
-        Ok(answer::accepted(verdict, &receipts, batch))
+        Ok(answer::accepted(status, &receipts, batch))
     }
 
     async fn read_body(

@@ -9,7 +9,7 @@ use super::{
     secret::{Secret, setting_variable, snake_case},
     verify::{RawRequest, Unverified, Verification, Verifier},
 };
-use crate::error::StartError;
+use crate::{error::StartError, event::Headers};
 
 /// The settings that sources are checked against.
 #[derive(Clone, Copy, Debug)]
@@ -69,28 +69,15 @@ fn path_problem(path: &str) -> Option<&'static str> {
     }
 }
 
-/// Words that no header has in its name without carrying a secret, or something so close to one
-/// that it is not missed.
-const SECRET_HEADERS: &[&str] = &[
-    "authorization",
-    "cookie",
-    "token",
-    "secret",
-    "password",
-    "api-key",
-    "apikey",
-    "credential",
-];
-
 // === CheckedSource ===
 
 /// A source whose secrets are known.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CheckedSource {
     source: Source,
     // Each event has the path: shared rather than copied.
     path: Arc<str>,
-    verifier: Option<Verifier>,
+    verifier: Option<Arc<Verifier>>,
 }
 
 impl CheckedSource {
@@ -143,7 +130,7 @@ impl CheckedSource {
         Self {
             path: source.path.as_ref().into(),
             source,
-            verifier,
+            verifier: verifier.map(Arc::new),
         }
     }
 
@@ -187,7 +174,7 @@ impl CheckedSource {
             .into_iter()
             .flatten()
             .any(|locator| matches!(locator, Locator::Header(header) if header == name));
-        carries_secret || (!declared && SECRET_HEADERS.iter().any(|word| name.contains(word)))
+        carries_secret || (!declared && Headers::carries_secret(name))
     }
 }
 

@@ -14,7 +14,7 @@ mod mapping;
 mod queue;
 
 pub use catalog::CatalogMetrics;
-pub use dispatch::DispatchMetrics;
+pub use dispatch::{DispatchMetrics, Fate};
 pub use ingress::{IngressMetrics, PathMetrics, Refused};
 pub use mapping::MappingMetrics;
 pub use queue::QueueMetrics;

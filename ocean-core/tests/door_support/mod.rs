@@ -16,10 +16,12 @@ use std::{
 };
 
 use ocean_core::{
-    Clock, EventId, Lane, LaneEntry, Lanes, WebhookEvent,
+    BoxFuture, Clock, EventId, Lane, LaneEntry, Lanes, WebhookEvent,
     ingress::{self, Check, IngressOptions, IngressParts, Router},
-    processor::BoxFuture,
-    queue::{Change, Journal, NewEvent, Pressure, Queue, QueueError, Receipt, Stored},
+    queue::{
+        Action, ActionResult, Change, Journal, NewEvent, Pressure, Queue, QueueError, Receipt,
+        Stored,
+    },
     source::{Source, SourceSettings, check_sources},
     supervisor::Supervisor,
     telemetry::Telemetry,
@@ -101,6 +103,14 @@ impl Queue for FakeQueue {
 
     fn journal(&self) -> Option<Arc<dyn Journal>> {
         None
+    }
+
+    fn operate(&self, _: Action) -> BoxFuture<'_, Result<Vec<ActionResult>, QueueError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
     }
 }
 

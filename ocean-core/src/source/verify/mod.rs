@@ -9,7 +9,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 use super::secret::Secret;
-use crate::processor::BoxFuture;
+use crate::future::BoxFuture;
 
 mod mac;
 mod timestamped;
@@ -302,7 +302,7 @@ impl fmt::Debug for Verification {
 /// A verifier in code, for senders with a scheme of their own.
 ///
 /// ```
-/// use ocean_core::{processor::BoxFuture, source::{RawRequest, Secret, Unverified, Verification, Verify}};
+/// use ocean_core::{BoxFuture, source::{RawRequest, Secret, Unverified, Verification, Verify}};
 ///
 /// struct Knock;
 ///

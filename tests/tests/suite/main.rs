@@ -1,0 +1,7 @@
+//! The one integration-test binary: the real binaries as processes, stand-ins of Port and the tools
+//! in this one.
+
+mod door;
+mod fates;
+mod house;
+mod support;
