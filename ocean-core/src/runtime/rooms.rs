@@ -8,10 +8,9 @@ use super::{
 };
 use crate::{
     catalog::{
-        BatchOptions, Catalog, EntityBrowser,
+        BatchOptions, Catalog, EntityBrowser, IntegrationName, PortCatalog, PortOptions,
         dry_run::DryRun,
         local::Local,
-        port::{IntegrationName, Port, PortOptions},
     },
     error::StartError,
     http::HttpOptions,
@@ -68,7 +67,7 @@ pub(crate) fn catalog<I: Integration>(prepared: &Prepared<I>) -> Result<OpenCata
     let settings = &prepared.settings;
     match settings.catalog {
         CatalogKind::Port => {
-            let port = Port::new(port_options::<I>(settings), Arc::clone(&prepared.telemetry))
+            let port = PortCatalog::new(port_options::<I>(settings), Arc::clone(&prepared.telemetry))
                 .map_err(StartError::new)?;
             Ok((Arc::new(port), None))
         }

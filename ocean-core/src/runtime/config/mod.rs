@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::{
-    catalog::port::{ProcessingMode, ResourcesOrigin},
+    catalog::{ProcessingMode, ResourcesOrigin},
     error::StartError,
     queue::embedded::Retention,
 };
