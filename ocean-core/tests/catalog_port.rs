@@ -207,7 +207,7 @@ async fn check_class(at: At, faults: Vec<Fault>, expected: &str) -> CatalogError
     port.fail(at, faults.clone());
     let mut fates = port.catalog().upsert(&["a"]).await;
     assert_eq!(words(&fates), [expected], "{faults:?} at {at:?}: {fates:?}");
-    fates.remove(0).unwrap_err()
+    fates.remove(0).expect_err("the class is an error's")
 }
 
 #[tokio::test]
@@ -520,7 +520,7 @@ async fn under_chaos_every_entity_ends_in_its_last_state() {
         async move {
             let id = format!("e{lane}");
             for value in 1..=EVENTS {
-                let ends_in_delete = lane % 3 == 0 && value == EVENTS;
+                let ends_in_delete = lane.is_multiple_of(3) && value == EVENTS;
                 let changes = || match ends_in_delete {
                     true => deletes(&[&id]),
                     false => ChangeSet {
@@ -547,7 +547,7 @@ async fn under_chaos_every_entity_ends_in_its_last_state() {
     for lane in 0..LANES {
         let key = ("issue".to_owned(), format!("e{lane}"));
         let state = world.entities.get(&key);
-        let expected = (lane % 3 != 0).then_some(json!(EVENTS));
+        let expected = (!lane.is_multiple_of(3)).then_some(json!(EVENTS));
         assert_eq!(
             state.map(|(wire, _)| wire["properties"]["v"].clone()),
             expected,

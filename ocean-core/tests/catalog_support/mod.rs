@@ -26,7 +26,7 @@ use crate::loopback::{Call, Loopback, Reply};
 
 /// What happens instead of an answer.
 #[derive(Clone, Debug)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// This reply; nothing is done.
     Instead(Reply),
     /// The call is done, and the connection breaks before the answer.
@@ -37,7 +37,7 @@ pub enum Fault {
 
 /// The calls of the API that the client makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum At {
+pub(crate) enum At {
     Token,
     Bulk,
     Single,
@@ -51,32 +51,32 @@ pub enum At {
 }
 
 #[derive(Default)]
-pub struct World {
+pub(crate) struct World {
     /// Blueprint and identifier: the entity and its data source.
-    pub entities: BTreeMap<(String, String), (Value, String)>,
-    pub integration: Option<Value>,
-    pub blueprints: BTreeMap<String, Value>,
-    pub flags: Vec<String>,
-    pub provisioned: Vec<String>,
+    pub(crate) entities: BTreeMap<(String, String), (Value, String)>,
+    pub(crate) integration: Option<Value>,
+    pub(crate) blueprints: BTreeMap<String, Value>,
+    pub(crate) flags: Vec<String>,
+    pub(crate) provisioned: Vec<String>,
     /// `+ issue/OPS-7` and `- issue/OPS-7`, as done.
-    pub writes: Vec<String>,
+    pub(crate) writes: Vec<String>,
     /// Values of `properties.v` in the order written, by entity.
-    pub history: HashMap<String, Vec<i64>>,
+    pub(crate) history: HashMap<String, Vec<i64>>,
     /// Tokens handed out so far; only the last one is valid.
-    pub tokens: u32,
-    pub expires_in: u64,
+    pub(crate) tokens: u32,
+    pub(crate) expires_in: u64,
     faults: HashMap<At, VecDeque<Fault>>,
     chaos: Option<fn() -> Option<Fault>>,
     base: String,
 }
 
-pub struct FakePort {
-    pub server: Loopback,
+pub(crate) struct FakePort {
+    pub(crate) server: Loopback,
     world: Arc<Mutex<World>>,
 }
 
 impl FakePort {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let world = Arc::new(Mutex::new(World {
             expires_in: 10_800,
             ..World::default()
@@ -87,37 +87,37 @@ impl FakePort {
         Self { server, world }
     }
 
-    pub fn world(&self) -> MutexGuard<'_, World> {
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap()
     }
 
     /// The next calls there meet these faults, one each.
-    pub fn fail(&self, at: At, faults: impl IntoIterator<Item = Fault>) {
+    pub(crate) fn fail(&self, at: At, faults: impl IntoIterator<Item = Fault>) {
         self.world().faults.entry(at).or_default().extend(faults);
     }
 
-    pub fn fail_with_status(&self, at: At, statuses: &[u16]) {
+    pub(crate) fn fail_with_status(&self, at: At, statuses: &[u16]) {
         let faults = statuses.iter().map(|s| Fault::Instead(Reply::status(*s)));
         self.fail(at, faults);
     }
 
     /// Each call meets what `fault` says.
-    pub fn chaos(&self, fault: Option<fn() -> Option<Fault>>) {
+    pub(crate) fn chaos(&self, fault: Option<fn() -> Option<Fault>>) {
         self.world().chaos = fault;
     }
 
-    pub fn count(&self, at: At) -> usize {
+    pub(crate) fn count(&self, at: At) -> usize {
         let calls = self.server.calls();
         calls.iter().filter(|call| At::of(call) == at).count()
     }
 
-    pub fn last(&self, at: At) -> Call {
+    pub(crate) fn last(&self, at: At) -> Call {
         let mut calls = self.server.calls();
         calls.retain(|call| At::of(call) == at);
         calls.pop().unwrap()
     }
 
-    pub fn options(&self) -> PortOptions {
+    pub(crate) fn options(&self) -> PortOptions {
         let integration = IntegrationName {
             kind: "jira".to_owned(),
             identifier: "my-jira".to_owned(),
@@ -136,11 +136,11 @@ impl FakePort {
         }
     }
 
-    pub fn catalog(&self) -> Harness {
+    pub(crate) fn catalog(&self) -> Harness {
         self.catalog_with(self.options())
     }
 
-    pub fn catalog_with(&self, options: PortOptions) -> Harness {
+    pub(crate) fn catalog_with(&self, options: PortOptions) -> Harness {
         let supervisor = Supervisor::default();
         let catalog = PortCatalog::start(options, Arc::default(), &supervisor).unwrap();
         Harness {
@@ -149,11 +149,11 @@ impl FakePort {
         }
     }
 
-    pub fn ours() -> String {
+    pub(crate) fn ours() -> String {
         "port-ocean/jira/0.0.9/my-jira/exporter".to_owned()
     }
 
-    pub fn put(&self, blueprint: &str, identifier: &str, datasource: &str, relations: Value) {
+    pub(crate) fn put(&self, blueprint: &str, identifier: &str, datasource: &str, relations: Value) {
         let wire =
             json!({"identifier": identifier, "blueprint": blueprint, "relations": relations});
         self.world().entities.insert(
@@ -162,7 +162,7 @@ impl FakePort {
         );
     }
 
-    pub fn keys(&self) -> Vec<String> {
+    pub(crate) fn keys(&self) -> Vec<String> {
         let world = self.world();
         let keys = world.entities.keys();
         keys.map(|(blueprint, id)| format!("{blueprint}/{id}"))
@@ -171,33 +171,33 @@ impl FakePort {
 }
 
 /// A running catalog and the tasks beneath it.
-pub struct Harness {
-    pub catalog: Arc<PortCatalog>,
+pub(crate) struct Harness {
+    pub(crate) catalog: Arc<PortCatalog>,
     _supervisor: Supervisor,
 }
 
 impl Harness {
-    pub async fn apply(&self, changes: ChangeSet) -> Vec<Result<Written, CatalogError>> {
+    pub(crate) async fn apply(&self, changes: ChangeSet) -> Vec<Result<Written, CatalogError>> {
         self.catalog.apply(changes).await
     }
 
-    pub async fn upsert(&self, identifiers: &[&str]) -> Vec<Result<Written, CatalogError>> {
+    pub(crate) async fn upsert(&self, identifiers: &[&str]) -> Vec<Result<Written, CatalogError>> {
         self.apply(upserts(identifiers)).await
     }
 
-    pub async fn delete(&self, identifiers: &[&str]) -> Vec<Result<Written, CatalogError>> {
+    pub(crate) async fn delete(&self, identifiers: &[&str]) -> Vec<Result<Written, CatalogError>> {
         self.apply(deletes(identifiers)).await
     }
 }
 
-pub fn key(blueprint: &str, identifier: &str) -> EntityKey {
+pub(crate) fn key(blueprint: &str, identifier: &str) -> EntityKey {
     EntityKey {
         blueprint: blueprint.into(),
         identifier: Identifier::Text(identifier.into()),
     }
 }
 
-pub fn entity(blueprint: &str, identifier: &str, value: i64) -> Entity {
+pub(crate) fn entity(blueprint: &str, identifier: &str, value: i64) -> Entity {
     let wire = json!({
         "identifier": identifier, "blueprint": blueprint,
         "properties": {"v": value}, "relations": {},
@@ -208,7 +208,7 @@ pub fn entity(blueprint: &str, identifier: &str, value: i64) -> Entity {
     }
 }
 
-pub fn upserts(identifiers: &[&str]) -> ChangeSet {
+pub(crate) fn upserts(identifiers: &[&str]) -> ChangeSet {
     ChangeSet {
         upserts: identifiers
             .iter()
@@ -218,7 +218,7 @@ pub fn upserts(identifiers: &[&str]) -> ChangeSet {
     }
 }
 
-pub fn deletes(identifiers: &[&str]) -> ChangeSet {
+pub(crate) fn deletes(identifiers: &[&str]) -> ChangeSet {
     ChangeSet {
         deletes: identifiers.iter().map(|id| key("issue", id)).collect(),
         ..ChangeSet::default()
@@ -226,7 +226,7 @@ pub fn deletes(identifiers: &[&str]) -> ChangeSet {
 }
 
 /// The fates as words, refusals with their class.
-pub fn words(fates: &[Result<Written, CatalogError>]) -> Vec<String> {
+pub(crate) fn words(fates: &[Result<Written, CatalogError>]) -> Vec<String> {
     fates
         .iter()
         .map(|fate| match fate {
@@ -240,7 +240,7 @@ pub fn words(fates: &[Result<Written, CatalogError>]) -> Vec<String> {
 }
 
 impl At {
-    pub fn of(call: &Call) -> Self {
+    pub(crate) fn of(call: &Call) -> Self {
         let segments: Vec<&str> = call.path().trim_start_matches("/v1/").split('/').collect();
         match segments[..] {
             ["auth", ..] => Self::Token,
