@@ -15,6 +15,15 @@ use crate::{
     processor::BoxFuture,
 };
 
+mod browse;
+
+pub use browse::EntityBrowser;
+mod batch;
+mod port;
+
+pub use batch::BatchOptions;
+pub use port::{IntegrationName, PortCatalog, PortOptions, ProcessingMode, ResourcesOrigin};
+
 /// Where entities are written.
 pub trait Catalog: Send + Sync + fmt::Debug + 'static {
     /// Writes the changes of one event: all upserts, then all deletes. Resolves when the fate of

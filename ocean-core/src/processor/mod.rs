@@ -14,16 +14,20 @@ use crate::{
 };
 
 mod erased;
+mod field;
 pub mod index;
+mod lanes;
 pub mod registry;
 mod spec;
 
 pub use erased::DynProcessor;
+pub use index::{ProcessorIndex, Route};
 // Others import it from here until they are merged.
 pub use crate::future::BoxFuture;
-pub use registry::{Registration, Registry};
+pub use registry::{Registered, Registration, Registry};
 pub use spec::{
-    Condition, DeleteSpec, EventMatch, Literal, Location, ProcessorSpec, RetryPolicy, Subject, Test,
+    Condition, DeleteSpec, EventMatch, Literal, Location, Mismatch, ProcessorSpec, RetryPolicy,
+    Subject, Test,
 };
 
 /// What a processor is for.

@@ -9,7 +9,7 @@ use crate::{
     http::HttpOptions,
     integration::{Integration, StartContext},
     mapping::MappingOptions,
-    processor::Registry,
+    processor::{Registered, Registry},
     source::{CheckedSource, SourceSettings, check_sources},
     state::StateMap,
     telemetry::Telemetry,
@@ -18,7 +18,7 @@ use crate::{
 /// An integration that is ready to run.
 pub(crate) struct Prepared<I: Integration> {
     pub(crate) settings: Settings,
-    pub(crate) kinds: Vec<String>,
+    pub(crate) spec: Spec,
     pub(crate) context: StartContext<I::Config>,
     pub(crate) sources: Vec<CheckedSource>,
     pub(crate) state: StateMap,
@@ -32,7 +32,7 @@ impl<I: Integration> Prepared<I> {
     ///
     /// # Errors
     /// All problems at once.
-    pub(crate) fn new(layers: &Layers) -> Result<Self, StartError> {
+    pub(crate) fn new(layers: &Layers, processors: Vec<Registered>) -> Result<Self, StartError> {
         let spec = Spec::parse(I::assets().spec)?;
         let settings = Settings::check(layers, &spec, I::NAME)?;
         let mut problems = StartError::default();
@@ -68,11 +68,10 @@ impl<I: Integration> Prepared<I> {
             problems.extend(error);
             StateMap::new()
         });
-        let kinds = spec.kinds();
-        match Registry::build(Registry::discover(), &declared, &kinds, &state) {
+        match Registry::build(processors, &declared, &spec.kinds(), &state) {
             Ok(registry) => problems.into_result(Self {
                 settings,
-                kinds,
+                spec,
                 context,
                 sources,
                 state,
@@ -89,7 +88,7 @@ impl<I: Integration> Prepared<I> {
 
     /// What compiling a mapping depends on.
     pub(crate) fn mapping_options(&self) -> MappingOptions {
-        mapping_options(&self.registry, &self.kinds, self.settings.jq_environment)
+        mapping_options(&self.registry, &self.spec.kinds(), self.settings.jq_environment)
     }
 }
 

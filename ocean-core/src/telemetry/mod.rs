@@ -15,7 +15,7 @@ mod queue;
 
 pub use catalog::CatalogMetrics;
 pub use dispatch::{DispatchMetrics, Fate};
-pub use ingress::IngressMetrics;
+pub use ingress::{IngressMetrics, PathMetrics, Refused};
 pub use mapping::MappingMetrics;
 pub use queue::QueueMetrics;
 

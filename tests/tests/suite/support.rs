@@ -67,7 +67,7 @@ impl Bench {
     pub(crate) async fn accept(&self, event: &Value) -> i64 {
         let (status, answer) = self.ocean.post("/open", event).await.unwrap();
         assert_eq!((status, &answer["status"]), (200, &json!("ok")), "{answer}");
-        answer["id"].as_i64().unwrap()
+        answer["id"].as_str().unwrap().parse().unwrap()
     }
 
     /// Waits until the event has reached this state; its summary and story.
