@@ -9,8 +9,8 @@ use std::{
 use ocean_core::{
     BoxFuture, EventId, Lanes, WebhookEvent,
     queue::{
-        Cached, Change, Feed, Journal, NewEvent, Pending, Pressure, Queue, QueueError, Receipt,
-        Stored, Story,
+        Action, ActionResult, Cached, Change, Feed, Journal, NewEvent, Pending, Pressure, Queue,
+        QueueError, Receipt, Stored, Story,
     },
 };
 use tokio::sync::{mpsc, watch};
@@ -211,6 +211,14 @@ impl Queue for FakeQueue {
 
     fn journal(&self) -> Option<Arc<dyn Journal>> {
         None
+    }
+
+    fn operate(&self, _: Action) -> BoxFuture<'_, Result<Vec<ActionResult>, QueueError>> {
+        unreachable!("dispatch is no operator")
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        unreachable!("the queue outlives dispatch")
     }
 }
 
