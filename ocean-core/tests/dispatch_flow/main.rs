@@ -8,4 +8,5 @@ mod fates;
 mod order;
 mod queue;
 mod restarts;
+mod trials;
 mod world;

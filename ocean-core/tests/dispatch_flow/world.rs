@@ -90,6 +90,8 @@ fn key(event: &WebhookEvent) -> String {
     body["key"].as_str().unwrap_or_default().to_owned()
 }
 
+const KINDS: [&str; 2] = ["issue", "user"];
+
 /// What the world is made of.
 pub struct Setup {
     processors: Vec<Registered>,
@@ -165,21 +167,28 @@ impl Setup {
         self
     }
 
-    pub fn start(self) -> World {
-        let state = StateMap::new();
+    pub fn registry(&self) -> Registry {
         let sources = [Source::new("/webhook").unverified("a test")];
-        let kinds = ["issue", "user"].map(str::to_owned);
-        let registry = Registry::build(self.processors, &sources, &kinds, &state).unwrap();
+        let kinds = KINDS.map(str::to_owned);
+        Registry::build(self.processors.clone(), &sources, &kinds, &StateMap::new()).unwrap()
+    }
+
+    pub fn mapping(&self, registry: &Registry) -> Mapping {
         let options = MappingOptions {
-            selectors: kinds
+            selectors: KINDS
                 .iter()
-                .map(|kind| (kind.clone(), registry.selector_types(kind)))
+                .map(|kind| ((*kind).to_owned(), registry.selector_types(kind)))
                 .collect(),
-            kinds: kinds.to_vec(),
+            kinds: KINDS.map(str::to_owned).to_vec(),
             ..MappingOptions::default()
         };
+        Mapping::compile(&self.mapping, &options).unwrap()
+    }
+
+    pub fn start(self) -> World {
+        let registry = self.registry();
         let mapping = MappingHandle::default();
-        mapping.set(Arc::new(Mapping::compile(&self.mapping, &options).unwrap()));
+        mapping.set(Arc::new(self.mapping(&registry)));
         let (registry, catalog) = (Arc::new(registry), Arc::new(self.catalog));
         let telemetry = Arc::new(Telemetry::default());
         let supervisor = Supervisor::default();
@@ -189,7 +198,7 @@ impl Setup {
             feed: self.queue.open(),
             mapping,
             catalog: catalog.clone(),
-            state,
+            state: StateMap::new(),
             clock: Clock::starting_at(Timestamp::from_second(1_700_000_000).unwrap()),
             telemetry: telemetry.clone(),
             options: DispatchOptions {
