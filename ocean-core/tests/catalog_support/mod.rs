@@ -153,7 +153,13 @@ impl FakePort {
         "port-ocean/jira/0.0.9/my-jira/exporter".to_owned()
     }
 
-    pub(crate) fn put(&self, blueprint: &str, identifier: &str, datasource: &str, relations: Value) {
+    pub(crate) fn put(
+        &self,
+        blueprint: &str,
+        identifier: &str,
+        datasource: &str,
+        relations: Value,
+    ) {
         let wire =
             json!({"identifier": identifier, "blueprint": blueprint, "relations": relations});
         self.world().entities.insert(
