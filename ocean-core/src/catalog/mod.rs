@@ -15,6 +15,9 @@ use crate::{
     processor::BoxFuture,
 };
 
+mod browse;
+
+pub use browse::EntityBrowser;
 mod batch;
 mod dry_run;
 mod local;

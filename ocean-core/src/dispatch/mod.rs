@@ -18,6 +18,19 @@ use crate::{
     telemetry::Telemetry,
 };
 
+mod attempt;
+mod calls;
+mod driver;
+mod job;
+mod lanes;
+mod pointer;
+mod settle;
+mod shared;
+mod verdict;
+mod writes;
+
+use self::{driver::Driver, job::Worker};
+
 /// Everything dispatch works with.
 #[derive(Debug)]
 pub struct DispatchParts {
@@ -56,6 +69,6 @@ pub struct DispatchOptions {
 /// Starts dispatch under `supervisor`. When shutdown is requested it takes up nothing new, lets
 /// running handlers finish, and ends; what was not finished stays in the queue.
 pub fn start(parts: DispatchParts, supervisor: &Supervisor) {
-    let _ = (parts, supervisor);
-    unimplemented!("the dispatch room")
+    let driver = Driver::new(Arc::new(Worker::new(&parts)));
+    supervisor.spawn("dispatch", driver.drive(parts.feed, supervisor.shutdown()));
 }

@@ -51,12 +51,7 @@ impl<T: WebhookProcessor> DynProcessor for T {
     }
 
     fn retry_policy(&self) -> RetryPolicy {
-        RetryPolicy {
-            max_retries: T::MAX_RETRIES,
-            initial_delay: T::INITIAL_RETRY_DELAY,
-            max_delay: T::MAX_RETRY_DELAY,
-            exponential_base: T::EXPONENTIAL_BASE,
-        }
+        RetryPolicy::of::<T>()
     }
 
     fn should_process_event(&self, event: &WebhookEvent) -> bool {
