@@ -19,9 +19,13 @@ mod browse;
 
 pub use browse::EntityBrowser;
 mod batch;
+mod dry_run;
+mod local;
 mod port;
 
 pub use batch::BatchOptions;
+pub use dry_run::DryRun;
+pub use local::{Browse, LocalCatalog, StoredEntity};
 pub use port::{IntegrationName, PortCatalog, PortOptions, ProcessingMode, ResourcesOrigin};
 
 /// Where entities are written.
