@@ -31,6 +31,8 @@ struct State {
     flags: Vec<String>,
     /// Every confirmed write in order: `+ issue/OPS-7` or `- issue/OPS-7`.
     writes: Vec<String>,
+    /// Identifier and properties of every upsert, in order.
+    history: Vec<(String, Value)>,
     shipments: Vec<Value>,
     url: String,
     keep_writes: bool,
@@ -135,6 +137,11 @@ impl Port {
     /// Every confirmed write in order: `+ issue/OPS-7` or `- issue/OPS-7`.
     pub fn writes(&self) -> Vec<String> {
         self.lock().writes.clone()
+    }
+
+    /// Identifier and properties of every upsert, in order.
+    pub fn history(&self) -> Vec<(String, Value)> {
+        self.lock().history.clone()
     }
 
     /// Entities upserted so far, repeats counted.
@@ -316,6 +323,8 @@ impl State {
         self.last_upsert.insert(identifier.clone(), Instant::now());
         if self.keep_writes {
             self.writes.push(format!("+ {blueprint}/{identifier}"));
+            self.history
+                .push((identifier.clone(), entity["properties"].clone()));
         }
         let key = (blueprint.to_owned(), identifier.clone());
         let old = self.entities.get(&key).map(|old| old.wire.clone());

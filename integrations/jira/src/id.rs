@@ -71,6 +71,15 @@ impl fmt::Display for IssueKey {
     }
 }
 
+/// What names an issue.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct IssueRef {
+    /// Its id, which it keeps when it moves to another project.
+    pub id: Id,
+    /// Its key, which changes then.
+    pub key: IssueKey,
+}
+
 // === ProjectKey ===
 
 /// The key of a project, such as `OPS`.

@@ -15,9 +15,13 @@ use crate::{
     processor::BoxFuture,
 };
 
+mod batch;
 mod browse;
+mod port;
 
+pub use batch::BatchOptions;
 pub use browse::EntityBrowser;
+pub use port::{IntegrationName, PortCatalog, PortOptions, ProcessingMode, ResourcesOrigin};
 
 /// Where entities are written.
 pub trait Catalog: Send + Sync + fmt::Debug + 'static {

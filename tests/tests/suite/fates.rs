@@ -102,7 +102,7 @@ async fn an_event_is_ignored_and_recorded_when_nobody_is_for_it() {
         .unwrap();
     assert_eq!((status, &answer["status"]), (200, &json!("ignored")));
     bench
-        .until_state(answer["id"].as_i64().unwrap(), "ignored")
+        .until_state(answer["id"].as_str().unwrap().parse().unwrap(), "ignored")
         .await;
 }
 

@@ -53,12 +53,13 @@ pub(super) enum Api {
     Webhooks,
 }
 
-/// `base` followed by `segments`, each of them encoded.
-pub(super) fn join(base: &Url, segments: &[&str]) -> String {
+/// `base` followed by `path` and `segments`, each part of them encoded.
+pub(super) fn join(base: &Url, path: &[&str], segments: &[&str]) -> String {
     let mut url = base.clone();
     url.path_segments_mut()
         .expect("checked to be http or https when the client was made")
         .pop_if_empty()
+        .extend(path)
         .extend(segments);
     url.into()
 }

@@ -2,14 +2,19 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ocean_core::Raw;
 use ocean_core::{ErrorClass, ProcessorError, dev::ApiResponse};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::test_support::Site;
+use crate::{
+    id::{Id, IssueRef, ProjectKey},
+    test_support::Site,
+};
 
-fn key(text: &str) -> IssueKey {
-    IssueKey::try_from(text.to_owned()).unwrap()
+fn issue(key: &str) -> IssueRef {
+    selector(json!({ "id": 10_007, "key": key }))
 }
 
 fn id(number: u64) -> Id {
@@ -40,7 +45,7 @@ async fn an_issue_is_searched_within_the_selectors_jql() {
     }));
     let found = site
         .client()
-        .issue(&key("OPS-7"), id(10_007), &selector)
+        .issue(&issue("OPS-7"), &selector)
         .await
         .unwrap();
     assert_eq!(value(found)["fields"]["summary"], "Rotate the signing keys");
@@ -63,7 +68,7 @@ async fn an_issue_outside_the_jql_is_not_found() {
     let selector = selector(json!({"jql": "project = WEB"}));
     let found = site
         .client()
-        .issue(&key("OPS-7"), id(10_007), &selector)
+        .issue(&issue("OPS-7"), &selector)
         .await
         .unwrap();
     assert_eq!(found, None);
@@ -76,7 +81,7 @@ async fn an_issue_that_jira_does_not_know_is_not_found() {
     let site = Site::sample();
     let found = site
         .client()
-        .issue(&key("OPS-99"), id(99), &selector(json!({})))
+        .issue(&issue("OPS-99"), &selector(json!({})))
         .await
         .unwrap();
     assert_eq!(found, None);
@@ -90,7 +95,7 @@ async fn a_wrong_jql_is_a_permanent_error_that_tells_what_jira_said() {
     );
     let error = site
         .client()
-        .issue(&key("OPS-7"), id(1), &selector(json!({})))
+        .issue(&issue("OPS-7"), &selector(json!({})))
         .await
         .unwrap_err();
     let error = ProcessorError::from(error);
@@ -109,7 +114,7 @@ async fn an_empty_page_with_a_token_is_followed() {
     });
     let found = site
         .client()
-        .issue(&key("OPS-7"), id(1), &selector(json!({})))
+        .issue(&issue("OPS-7"), &selector(json!({})))
         .await
         .unwrap();
     assert_eq!(value(found), json!({"key": "OPS-7"}));
@@ -255,7 +260,7 @@ async fn what_jira_does_not_have_is_none() {
     assert_eq!(jira.version(id(404)).await.unwrap(), None);
     assert_eq!(jira.board(id(404)).await.unwrap(), None);
     assert_eq!(jira.sprint(id(404)).await.unwrap(), None);
-    assert_eq!(jira.issue_key(id(404)).await.unwrap(), None);
+    assert_eq!(jira.issue_ref(id(404)).await.unwrap(), None);
     let nope = ProjectKey::try_from("NOPE".to_owned()).unwrap();
     assert_eq!(
         jira.project(&nope, &selector(json!({}))).await.unwrap(),

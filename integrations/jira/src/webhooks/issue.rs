@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     client::{JiraClient, JiraError},
-    id::{Id, IssueKey},
+    id::IssueRef,
     selector::IssueSelector,
 };
 
@@ -15,16 +15,7 @@ use crate::{
 #[derive(Debug, Deserialize)]
 pub struct IssueEvent {
     /// The issue.
-    pub issue: Issue,
-}
-
-/// What names an issue.
-#[derive(Debug, Deserialize)]
-pub struct Issue {
-    /// Its id, which it keeps when it moves to another project.
-    pub id: Id,
-    /// Its key, which changes then.
-    pub key: IssueKey,
+    pub issue: IssueRef,
 }
 
 /// Keeps issues in step. An issue that the selector's JQL does not find leaves the catalog.
@@ -42,8 +33,7 @@ pub async fn issue(
     selector: Selector<IssueSelector>,
     jira: State<JiraClient>,
 ) -> Result<Option<Raw>, JiraError> {
-    jira.issue(&event.issue.key, event.issue.id, &selector)
-        .await
+    jira.issue(&event.issue, &selector).await
 }
 
 // === Moves ===

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::{
     client::{JiraClient, JiraError},
-    id::{Id, IssueKey},
+    id::{Id, IssueRef},
     selector::{WorklogParams, WorklogSelector},
 };
 
@@ -47,14 +47,14 @@ pub async fn worklog(
     jira: State<JiraClient>,
 ) -> Result<RawResults, JiraError> {
     let worklog = &event.worklog;
-    let Some(issue) = jira.issue_key(worklog.issue_id).await? else {
+    let Some(issue) = jira.issue_ref(worklog.issue_id).await? else {
         return Ok(RawResults::deleted([worklog.raw()]));
     };
     let current = match event.webhook_event.as_str() {
         "worklog_deleted" => None,
         _ => selected(&jira, &selector, &issue, worklog).await?,
     };
-    let with_key = |raw: Raw| [raw.with("__issueKey", &issue)];
+    let with_key = |raw: Raw| [raw.with("__issueKey", &issue.key)];
     Ok(match current {
         Some(current) => RawResults::updated(with_key(current)),
         None => RawResults::deleted(with_key(worklog.raw())),
@@ -65,15 +65,17 @@ pub async fn worklog(
 async fn selected(
     jira: &JiraClient,
     selector: &WorklogSelector,
-    issue: &IssueKey,
+    issue: &IssueRef,
     worklog: &WithRaw<Worklog>,
 ) -> Result<Option<Raw>, JiraError> {
     let jql = selector.jql.as_deref();
-    if !selector.admits(worklog) || !jira.finds(issue, worklog.issue_id, jql).await? {
+    if !selector.admits(worklog) || !jira.finds(issue, jql).await? {
         return Ok(None);
     }
     match &selector.api_query_params {
-        Some(params) if params.expand.is_some() => jira.worklog(issue, worklog.id, params).await,
+        Some(params) if params.expand.is_some() => {
+            jira.worklog(&issue.key, worklog.id, params).await
+        }
         // The payload holds all of the worklog but what only an expansion brings.
         _ => Ok(Some(worklog.raw())),
     }
