@@ -8,9 +8,8 @@ use super::{
 };
 use crate::{
     catalog::{
-        BatchOptions, Catalog, EntityBrowser, IntegrationName, PortCatalog, PortOptions,
-        dry_run::DryRun,
-        local::Local,
+        BatchOptions, Catalog, DryRun, EntityBrowser, IntegrationName, LocalCatalog, PortCatalog,
+        PortOptions,
     },
     error::StartError,
     http::HttpOptions,
@@ -66,20 +65,30 @@ pub(crate) type OpenCatalog = (Arc<dyn Catalog>, Option<Arc<dyn EntityBrowser>>)
 pub(crate) fn catalog<I: Integration>(prepared: &Prepared<I>) -> Result<OpenCatalog, StartError> {
     let settings = &prepared.settings;
     match settings.catalog {
-        CatalogKind::Port => {
-            let port = PortCatalog::new(port_options::<I>(settings), Arc::clone(&prepared.telemetry))
-                .map_err(StartError::new)?;
-            Ok((Arc::new(port), None))
-        }
+        CatalogKind::Port => Ok((Arc::new(port(prepared)?), None)),
         CatalogKind::Local => {
-            let file = settings.queue.folder.join(CATALOG_FILE);
-            let local = Arc::new(
-                Local::open(&file, integration_name::<I>(settings)).map_err(StartError::new)?,
-            );
+            let folder = &settings.queue.folder;
+            std::fs::create_dir_all(folder).map_err(|error| {
+                StartError::new(format!("cannot make the folder {}: {error}", folder.display()))
+            })?;
+            let name = integration_name::<I>(settings);
+            let local = LocalCatalog::open(&folder.join(CATALOG_FILE), &name, prepared.clock)?;
+            let local = Arc::new(local);
             Ok((Arc::clone(&local) as _, Some(local)))
         }
-        CatalogKind::DryRun => Ok((Arc::new(DryRun::new(I::assets().app_config)), None)),
+        CatalogKind::DryRun => {
+            // With credentials the mapping is the one in use, without the default one.
+            let known = !settings.port.client_id.is_empty();
+            let port = known.then(|| port(prepared).map(Arc::new)).transpose()?;
+            Ok((Arc::new(DryRun::new(port)), None))
+        }
     }
+}
+
+fn port<I: Integration>(prepared: &Prepared<I>) -> Result<PortCatalog, StartError> {
+    let options = port_options::<I>(&prepared.settings);
+    PortCatalog::new(options, prepared.clock, Arc::clone(&prepared.telemetry))
+        .map_err(StartError::new)
 }
 
 fn integration_name<I: Integration>(settings: &Settings) -> IntegrationName {
@@ -101,7 +110,7 @@ fn port_options<I: Integration>(settings: &Settings) -> PortOptions {
         is_saas: settings.is_saas,
         changelog_destination: settings.changelog_destination.clone(),
         batch: BatchOptions {
-            max_entities: port.batch_max_length,
+            max_upserts: port.batch_max_length,
             max_bytes: port.batch_max_bytes,
             ..BatchOptions::default()
         },

@@ -6,7 +6,8 @@ use anyhow::bail;
 
 use super::{events::print, table::table};
 use crate::{
-    catalog::{EntityBrowser as _, local},
+    catalog::{EntityBrowser, IntegrationName, LocalCatalog},
+    clock::Clock,
     runtime::{cli::EntitiesArgs, rooms::CATALOG_FILE},
 };
 
@@ -14,12 +15,20 @@ use crate::{
 const LIMIT: usize = 1_000;
 
 /// Prints the entities of the local catalog in the data folder, also while a server uses it.
-pub(super) fn entities(folder: &Path, arguments: &EntitiesArgs) -> anyhow::Result<()> {
+pub(super) async fn entities(folder: &Path, arguments: &EntitiesArgs) -> anyhow::Result<()> {
     let file = folder.join(CATALOG_FILE);
     if !file.exists() {
         bail!("there is no local catalog at {}; `dev` makes one", file.display());
     }
-    let entities = local::Reader::open(&file)?.list(arguments.blueprint.as_deref(), LIMIT)?;
+    // Who asks does not matter for reading.
+    let reader = IntegrationName {
+        kind: String::new(),
+        identifier: String::new(),
+        version: String::new(),
+    };
+    let catalog = LocalCatalog::open(&file, &reader, Clock::system())?;
+    let blueprint = arguments.blueprint.as_deref();
+    let entities = EntityBrowser::list(&catalog, blueprint, LIMIT).await?;
     if arguments.json {
         return print(&format!("{}\n", serde_json::to_string_pretty(&entities)?));
     }

@@ -53,7 +53,7 @@ pub(super) fn dispatch<I: Integration>(arguments: Cli, processors: Vec<Registere
         Command::Replay(arguments) => {
             blocking(simulate::replay::<I>(layers, processors, &folder, arguments))
         }
-        Command::Entities(arguments) => entities::entities(&folder, &arguments),
+        Command::Entities(arguments) => blocking(entities::entities(&folder, &arguments)),
         Command::Salvage { to } => events::salvage(&folder, &to),
     };
     match result {
