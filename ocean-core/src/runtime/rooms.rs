@@ -19,6 +19,7 @@ use crate::{
         embedded::{self, EmbeddedOptions},
         memory::{MemoryOptions, MemoryQueue},
     },
+    supervisor::Supervisor,
 };
 
 /// The file of the local catalog in the data folder.
@@ -62,10 +63,13 @@ pub(crate) type OpenCatalog = (Arc<dyn Catalog>, Option<Arc<dyn EntityBrowser>>)
 ///
 /// # Errors
 /// The HTTP client or the file of the local catalog cannot be set up.
-pub(crate) fn catalog<I: Integration>(prepared: &Prepared<I>) -> Result<OpenCatalog, StartError> {
+pub(crate) fn catalog<I: Integration>(
+    prepared: &Prepared<I>,
+    supervisor: &Supervisor,
+) -> Result<OpenCatalog, StartError> {
     let settings = &prepared.settings;
     match settings.catalog {
-        CatalogKind::Port => Ok((Arc::new(port(prepared)?), None)),
+        CatalogKind::Port => Ok((port(prepared, supervisor)?, None)),
         CatalogKind::Local => {
             let folder = &settings.queue.folder;
             std::fs::create_dir_all(folder).map_err(|error| {
@@ -79,16 +83,18 @@ pub(crate) fn catalog<I: Integration>(prepared: &Prepared<I>) -> Result<OpenCata
         CatalogKind::DryRun => {
             // With credentials the mapping is the one in use, without the default one.
             let known = !settings.port.client_id.is_empty();
-            let port = known.then(|| port(prepared).map(Arc::new)).transpose()?;
+            let port = known.then(|| port(prepared, supervisor)).transpose()?;
             Ok((Arc::new(DryRun::new(port)), None))
         }
     }
 }
 
-fn port<I: Integration>(prepared: &Prepared<I>) -> Result<PortCatalog, StartError> {
+fn port<I: Integration>(
+    prepared: &Prepared<I>,
+    supervisor: &Supervisor,
+) -> Result<Arc<PortCatalog>, StartError> {
     let options = port_options::<I>(&prepared.settings);
-    PortCatalog::new(options, prepared.clock, Arc::clone(&prepared.telemetry))
-        .map_err(StartError::new)
+    PortCatalog::start(options, Arc::clone(&prepared.telemetry), supervisor)
 }
 
 fn integration_name<I: Integration>(settings: &Settings) -> IntegrationName {

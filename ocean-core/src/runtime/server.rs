@@ -48,7 +48,7 @@ pub(crate) async fn serve<I: Integration>(
     let signalled = stop_signal()?;
     let settings = &prepared.settings;
     let (queue, feed) = rooms::queue(&prepared)?;
-    let (catalog, browser) = rooms::catalog(&prepared)?;
+    let (catalog, browser) = rooms::catalog(&prepared, &supervisor)?;
     let mapping = MappingHandle::default();
     supervisor.spawn(
         "mapping",

@@ -14,6 +14,7 @@ use crate::{
         prepared::Prepared,
         rooms,
     },
+    supervisor::Supervisor,
 };
 
 /// What was found.
@@ -55,7 +56,8 @@ async fn reach<I: Integration>(prepared: &Prepared<I>, findings: &mut Findings) 
         Ok(()) => findings.passed.push(format!("{} answers", I::NAME)),
         Err(error) => findings.problems.extend(error.problems().iter().cloned()),
     }
-    let catalog = match rooms::catalog(prepared) {
+    let supervisor = Supervisor::default();
+    let catalog = match rooms::catalog(prepared, &supervisor) {
         Ok((catalog, _)) => catalog,
         Err(error) => return findings.problems.extend(error.problems().iter().cloned()),
     };

@@ -109,7 +109,8 @@ pub(super) async fn replay<I: Integration>(
         return events::replay(folder, arguments, &registry, async |_| Ok(String::new())).await;
     }
     let prepared = Prepared::<I>::new(&layers, processors)?;
-    let (catalog, _) = rooms::catalog(&prepared)?;
+    let supervisor = Supervisor::default();
+    let (catalog, _) = rooms::catalog(&prepared, &supervisor)?;
     let config = catalog.app_config().await.context("the mapping cannot be loaded")?;
     let mapping = Arc::new(Mapping::compile(&config, &prepared.mapping_options())?);
     events::replay(folder, arguments, &registry, async |stored| {
