@@ -91,8 +91,8 @@ pub enum Awaited {}
 /// What a function given for `authenticate` or `validate` may return.
 #[diagnostic::on_unimplemented(
     message = "a function given for `authenticate` or `validate` cannot return `{Self}`",
-    label = "does not return `Result<(), Rejection>`",
-    note = "write `fn check(event: &WebhookEvent) -> Result<(), Rejection>`, or the same as `async fn`, whose future must be `Send`"
+    label = "must return `Result<(), Rejection>`, at once or by a future that is `Send`",
+    note = "write `fn check(event: &WebhookEvent) -> Result<(), Rejection>`, or the same as `async fn`"
 )]
 pub trait CheckResult<'f, Kind> {
     /// The verdict.
@@ -119,8 +119,8 @@ where
 /// What a function given for `on_error` may return.
 #[diagnostic::on_unimplemented(
     message = "a function given for `on_error` cannot return `{Self}`",
-    label = "returns something",
-    note = "write `fn report(cx: &EventContext<'_>, error: &ProcessorError)`, or the same as `async fn`, whose future must be `Send`"
+    label = "must return `()`, at once or by a future that is `Send`",
+    note = "write `fn report(cx: &EventContext<'_>, error: &ProcessorError)`, or the same as `async fn`"
 )]
 pub trait ReportResult<'f, Kind> {
     /// Its end.
