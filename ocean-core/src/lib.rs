@@ -2,7 +2,7 @@
 
 #[doc(hidden)]
 pub mod __private;
-mod admin;
+pub mod admin;
 pub mod catalog;
 mod clock;
 pub mod dev;
@@ -10,9 +10,10 @@ pub mod dispatch;
 mod error;
 mod event;
 mod extract;
+pub mod failpoint;
 mod future;
 pub mod http;
-mod ingress;
+pub mod ingress;
 mod integration;
 mod lane;
 pub mod mapping;

@@ -3,7 +3,11 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use ocean_core::dev::{ApiRequest, ApiResponse};
@@ -27,10 +31,13 @@ struct State {
     flags: Vec<String>,
     /// Every confirmed write in order: `+ issue/OPS-7` or `- issue/OPS-7`.
     writes: Vec<String>,
+    /// Identifier and properties of every upsert, in order.
+    history: Vec<(String, Value)>,
     shipments: Vec<Value>,
     url: String,
     keep_writes: bool,
     upserted: u64,
+    last_upsert: BTreeMap<String, Instant>,
 }
 
 #[derive(Clone)]
@@ -42,15 +49,26 @@ struct Entity {
 impl Port {
     /// A Port organisation whose integration has this app config.
     pub async fn start(app_config: Value) -> anyhow::Result<Self> {
-        Self::start_with(app_config, true).await
+        Self::start_with(app_config, true, Arc::default()).await
     }
 
-    /// As [`start`](Self::start), without remembering calls and writes: for load.
-    pub async fn start_forgetful(app_config: Value) -> anyhow::Result<Self> {
-        Self::start_with(app_config, false).await
+    /// As [`start`](Self::start), without remembering calls and writes, each answer after `delay`,
+    /// calls counted.
+    pub async fn start_for_load(
+        app_config: Value,
+        delay: Duration,
+        calls: Arc<AtomicU64>,
+    ) -> anyhow::Result<Self> {
+        let port = Self::start_with(app_config, false, calls).await?;
+        port.server.delay(delay);
+        Ok(port)
     }
 
-    async fn start_with(app_config: Value, remember: bool) -> anyhow::Result<Self> {
+    async fn start_with(
+        app_config: Value,
+        remember: bool,
+        calls: Arc<AtomicU64>,
+    ) -> anyhow::Result<Self> {
         let state = Arc::new(Mutex::new(State {
             app_config,
             keep_writes: remember,
@@ -121,9 +139,19 @@ impl Port {
         self.lock().writes.clone()
     }
 
+    /// Identifier and properties of every upsert, in order.
+    pub fn history(&self) -> Vec<(String, Value)> {
+        self.lock().history.clone()
+    }
+
     /// Entities upserted so far, repeats counted.
     pub fn upserted(&self) -> u64 {
         self.lock().upserted
+    }
+
+    /// When each identifier was last upserted.
+    pub fn upsert_times(&self) -> BTreeMap<String, Instant> {
+        self.lock().last_upsert.clone()
     }
 
     /// The blueprints created so far.
@@ -292,8 +320,11 @@ impl State {
             .iter()
             .any(|(name, value)| name == "merge" && value == "true");
         self.upserted += 1;
+        self.last_upsert.insert(identifier.clone(), Instant::now());
         if self.keep_writes {
             self.writes.push(format!("+ {blueprint}/{identifier}"));
+            self.history
+                .push((identifier.clone(), entity["properties"].clone()));
         }
         let key = (blueprint.to_owned(), identifier.clone());
         let old = self.entities.get(&key).map(|old| old.wire.clone());

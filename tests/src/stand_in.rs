@@ -31,6 +31,7 @@ struct Shared {
     faults: Mutex<Vec<Fault>>,
     called: Notify,
     keep_calls: bool,
+    delay: Mutex<Duration>,
 }
 
 /// A failure on command.
@@ -113,6 +114,7 @@ impl StandIn {
             faults: Mutex::default(),
             called: Notify::new(),
             keep_calls,
+            delay: Mutex::default(),
         });
         let data = web::Data::from(Arc::clone(&shared));
         let server = HttpServer::new(move || {
@@ -139,6 +141,11 @@ impl StandIn {
     /// Its base URL, without trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// From now on, every answer takes this long.
+    pub fn delay(&self, time: Duration) {
+        *self.shared.delay.lock().expect("no panic while held") = time;
     }
 
     /// From now on, calls meet this fault first.
@@ -170,7 +177,18 @@ impl StandIn {
     }
 
     /// Waits until `condition` holds, looking again after each call; fails after 30 seconds.
-    pub async fn until(&self, what: &str, mut condition: impl FnMut() -> bool) {
+    pub async fn until(&self, what: &str, condition: impl FnMut() -> bool) {
+        self.until_within(Duration::from_secs(30), what, condition)
+            .await;
+    }
+
+    /// As [`until`](Self::until), with a limit of its own.
+    pub async fn until_within(
+        &self,
+        limit: Duration,
+        what: &str,
+        mut condition: impl FnMut() -> bool,
+    ) {
         let wait = async {
             loop {
                 let called = self.shared.called.notified();
@@ -215,6 +233,10 @@ async fn respond(
         query: query.map(web::Query::into_inner).unwrap_or_default(),
         body,
     };
+    let delay = *shared.delay.lock().expect("no panic while held");
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
     let effect = shared.take_fault(&call);
     if shared.keep_calls {
         shared

@@ -36,6 +36,7 @@ pub use client::HttpClient;
 pub use error::HttpError;
 pub use request::Request;
 pub use response::Response;
+pub(crate) use retry::{backoff, parse_hint};
 pub use throttle::Throttle;
 
 /// How a client behaves; the defaults are upstream's for third-party tools.

@@ -154,6 +154,11 @@ impl Request {
         self
     }
 
+    /// Whether sending it twice does no harm.
+    pub fn is_repeatable(&self) -> bool {
+        self.repeatable
+    }
+
     /// The URL it goes to.
     ///
     /// # Errors

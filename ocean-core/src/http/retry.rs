@@ -23,7 +23,7 @@ pub(super) fn is_worth_repeating(status: StatusCode, repeats: u32) -> bool {
 
 /// The delay before repeat `number`, counted from 1: `base * 2^(number - 1)`, up to 10 % more or
 /// less.
-pub(super) fn backoff(base: Duration, number: u32) -> Duration {
+pub(crate) fn backoff(base: Duration, number: u32) -> Duration {
     let factor = 2f64.powi(number.saturating_sub(1).min(30) as i32);
     let jitter = 0.9 + 0.2 * fastrand::f64();
     base.mul_f64(factor * jitter).min(MAX_HINT)
@@ -40,7 +40,7 @@ pub(super) fn hint(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 
 /// Reads seconds, a Unix time, ISO 8601 or an HTTP date. Dates in the past say nothing, a Unix
 /// time in the past says "now", as upstream has it.
-fn parse_hint(text: &str, now: Timestamp) -> Option<Duration> {
+pub(crate) fn parse_hint(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim();
     if let Ok(number) = text.parse::<f64>() {
         if !number.is_finite() || number < 0.0 {

@@ -74,6 +74,22 @@ impl Layers {
         insert(&mut self.0, &path_of(name), value);
     }
 
+    /// Forgets one value and all below it.
+    pub(crate) fn remove(&mut self, name: &str) {
+        let path = path_of(name);
+        let Some((last, parents)) = path.split_last() else {
+            return;
+        };
+        let mut node = &mut self.0;
+        for segment in parents {
+            let Some(next) = node.get_mut(segment).and_then(Value::as_object_mut) else {
+                return;
+            };
+            node = next;
+        }
+        node.shift_remove(last);
+    }
+
     /// The value at a setting's name.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         let path = path_of(name);

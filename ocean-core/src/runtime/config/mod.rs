@@ -6,6 +6,7 @@ use std::{
     num::{NonZeroU64, NonZeroUsize},
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -21,8 +22,8 @@ mod values;
 
 pub(crate) use layers::Layers;
 pub(crate) use spec::Spec;
-pub(crate) use table::{SETTINGS, Setting};
-pub(crate) use values::Retention;
+pub(crate) use table::SETTINGS;
+pub(crate) use values::{Retention, duration};
 
 /// All settings, valid.
 #[derive(Clone, Debug)]
@@ -204,6 +205,26 @@ pub(crate) fn data_folder(layers: &Layers) -> PathBuf {
         .map_or_else(|| Path::new(".ocean").into(), PathBuf::from)
 }
 
+/// Whether mappings see the environment, for commands that need no other setting.
+pub(crate) fn jq_environment(layers: &Layers) -> bool {
+    let mut reader = Reader {
+        layers,
+        problems: StartError::default(),
+    };
+    reader.flag("OCEAN__ALLOW_ENVIRONMENT_VARIABLES_JQ_ACCESS")
+}
+
+/// The process's environment, for mappings of operators who allow that.
+pub(crate) fn environment() -> Arc<Map<String, Value>> {
+    let variables = std::env::vars_os().filter_map(|(name, value)| {
+        Some((
+            name.into_string().ok()?,
+            Value::String(value.into_string().ok()?),
+        ))
+    });
+    Arc::new(variables.collect())
+}
+
 /// The level and format of logs, needed before anything can be reported.
 pub(crate) fn logging(layers: &Layers) -> (String, String) {
     let reader = Reader {
@@ -285,7 +306,7 @@ impl Reader<'_> {
     }
 
     fn duration(&mut self, name: &str) -> Duration {
-        self.parsed(name, values::duration).unwrap_or_default()
+        self.parsed(name, duration).unwrap_or_default()
     }
 
     fn flag(&mut self, name: &str) -> bool {
