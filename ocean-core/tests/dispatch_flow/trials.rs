@@ -77,7 +77,8 @@ async fn a_trial_tells_what_an_event_would_do() {
         - task/gone
         note: finish: an action, left out of the trial
         note: users: no resource of kind user in the mapping
-    "#]].assert_eq(&tried("updated", false).await.to_string());
+    "#]]
+    .assert_eq(&tried("updated", false).await.to_string());
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,12 +150,14 @@ async fn a_report_is_json_too() {
           "notes": [
             "users: no resource of kind user in the mapping"
           ]
-        }"#]].assert_eq(&json);
+        }"#]]
+    .assert_eq(&json);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_nothing_matches_says_so() {
     expect![[r#"
         no processor is for this event
-    "#]].assert_eq(&tried("other", false).await.to_string());
+    "#]]
+    .assert_eq(&tried("other", false).await.to_string());
 }
