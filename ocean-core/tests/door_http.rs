@@ -1,5 +1,7 @@
 //! The door over real TCP: every status and body of the contract, and hostile clients.
 
+#![allow(clippy::unwrap_used, reason = "it is a test")]
+
 mod door_support;
 
 use std::{io::Write as _, net::Shutdown, num::NonZeroUsize, time::Duration};

@@ -15,13 +15,16 @@ use crate::{
     processor::BoxFuture,
 };
 
-mod browse;
-
-pub use browse::EntityBrowser;
 mod batch;
+mod browse;
+mod dry_run;
+mod local;
 mod port;
 
 pub use batch::BatchOptions;
+pub use browse::EntityBrowser;
+pub use dry_run::DryRun;
+pub use local::{Browse, LocalCatalog, StoredEntity};
 pub use port::{IntegrationName, PortCatalog, PortOptions, ProcessingMode, ResourcesOrigin};
 
 /// Where entities are written.

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// One live secret of a source. `Debug` does not show it.
+/// A secret of the integration's settings, such as one that a source verifies with. `Debug` does not
+/// show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<str>);
 
@@ -21,7 +23,7 @@ impl Secret {
 
     /// The secrets in a setting's value: text, several lines of text, a JSON array, or text that
     /// is one. Blanks around a secret do not belong to it; empty secrets are none.
-    pub(super) fn parse(value: &Value) -> Vec<Self> {
+    pub fn parse(value: &Value) -> Vec<Self> {
         match value {
             Value::Array(items) => items.iter().filter_map(Self::one).collect(),
             Value::String(text) => match serde_json::from_str(text) {
@@ -44,6 +46,12 @@ impl Secret {
     fn from_text(text: &str) -> Option<Self> {
         let text = text.trim();
         (!text.is_empty()).then(|| Self::new(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
     }
 }
 

@@ -4,7 +4,8 @@
     dead_code,
     unreachable_pub,
     missing_docs,
-    reason = "shared by several test binaries"
+    clippy::unwrap_used,
+    reason = "shared by the test binaries, which each use a part of it"
 )]
 
 use std::{
@@ -62,11 +63,10 @@ impl Queue for FakeQueue {
             }
             let mut requests = self.requests.lock().unwrap();
             let mut deliveries = self.deliveries.lock().unwrap();
-            let mut next: i64 = 1000 + i64::try_from(requests.iter().flatten().count()).unwrap();
+            let known = i64::try_from(requests.iter().flatten().count()).unwrap();
             let mut receipts = Vec::new();
-            for new in &events {
-                let id = EventId::new(next);
-                next += 1;
+            for (number, new) in (1000 + known..).zip(&events) {
+                let id = EventId::new(number);
                 let known = new.event.delivery().and_then(|delivery| {
                     let known = deliveries.get(delivery).copied();
                     deliveries.entry(delivery.to_owned()).or_insert(id);

@@ -57,7 +57,7 @@ async fn a_retry_date_survives_a_restart() {
     let ocean = Ocean::start(PROBE, &[], &settings).await.unwrap();
     port.until_entity("thing", "A").await;
     let event = ocean
-        .admin_get(&format!("/api/events/{}", answer["id"]))
+        .admin_get(&format!("/api/events/{}", answer["id"].as_str().unwrap()))
         .await
         .unwrap();
     assert_eq!(event["id"], answer["id"]);
@@ -90,7 +90,7 @@ async fn an_event_that_kills_the_process_becomes_a_dead_letter() {
     hanging["fail"] = json!("hang");
     let ocean = Ocean::start(PROBE, &[], &settings).await.unwrap();
     let (_, answer) = ocean.post("/open", &hanging).await.unwrap();
-    let id = answer["id"].to_string();
+    let id = answer["id"].as_str().unwrap().to_owned();
     ocean.kill().await.unwrap();
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     loop {

@@ -78,7 +78,7 @@ impl Bench {
             .await
             .unwrap();
         assert_eq!(status, 200, "{name}: {answer}");
-        let id = &answer["id"];
+        let id = answer["id"].as_str().unwrap();
         loop {
             let event = self
                 .ocean
