@@ -3,6 +3,8 @@
 use std::fmt;
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
 
 /// One live secret of a source. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,6 +19,12 @@ impl Secret {
     /// The text, for computing with it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Whether `given` is the secret, in a time that tells nothing about where they differ.
+    pub fn matches(&self, given: &str) -> bool {
+        // Digests have one length, so that not even the secret's length shows.
+        digest(&self.0).ct_eq(&digest(given)).into()
     }
 
     /// The secrets in a setting's value: text, several lines of text, a JSON array, or text that
@@ -45,6 +53,10 @@ impl Secret {
         let text = text.trim();
         (!text.is_empty()).then(|| Self::new(text))
     }
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text).into()
 }
 
 impl fmt::Debug for Secret {
@@ -125,6 +137,15 @@ mod tests {
             ("webhook_secret", "webhook_secret"),
         ] {
             assert_eq!(snake_case(setting), key);
+        }
+    }
+
+    #[test]
+    fn only_the_secret_itself_matches() {
+        let secret = Secret::new("hunter2");
+        assert!(secret.matches("hunter2"));
+        for other in ["", "hunter", "hunter22", "Hunter2"] {
+            assert!(!secret.matches(other), "{other}");
         }
     }
 
