@@ -69,7 +69,7 @@ pub struct Report {
 /// An acknowledged event: its id, key and value.
 #[derive(Clone, Debug)]
 struct Acknowledged {
-    id: i64,
+    id: String,
     key: String,
     value: i64,
 }
@@ -120,7 +120,7 @@ pub async fn kill_rounds(binary: &str, rounds: &Rounds) -> anyhow::Result<Report
     };
     settle(&ocean).await?;
     for event in &acknowledged {
-        match state(&ocean, event.id).await?.as_deref() {
+        match state(&ocean, &event.id).await?.as_deref() {
             Some("done") => report.done += 1,
             Some("dead") => report.dead += 1,
             other => report.lost.push(format!("{event:?} is {other:?}")),
@@ -198,7 +198,7 @@ impl Producer {
             let Ok(answer) = answer.json::<Value>().await else {
                 return;
             };
-            if let Some(id) = answer["id"].as_str().and_then(|id| id.parse().ok()) {
+            if let Some(id) = answer["id"].as_str().map(str::to_owned) {
                 let mut acknowledged = self.acknowledged.lock().expect("no panic while held");
                 acknowledged.push(Acknowledged { id, key, value });
             }
@@ -222,7 +222,7 @@ async fn settle(ocean: &Ocean) -> anyhow::Result<()> {
         .with_context(|| format!("events stay pending: {}", ocean.log_text()))?
 }
 
-async fn state(ocean: &Ocean, id: i64) -> anyhow::Result<Option<String>> {
+async fn state(ocean: &Ocean, id: &str) -> anyhow::Result<Option<String>> {
     let answer = crate::process::client()
         .get(format!("{}/api/events/{id}", ocean.admin))
         .send()

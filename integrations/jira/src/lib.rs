@@ -18,6 +18,8 @@ pub mod id;
 mod registration;
 pub mod selector;
 #[cfg(test)]
+mod source_tests;
+#[cfg(test)]
 mod test_support;
 pub mod webhooks;
 
@@ -66,7 +68,7 @@ impl Integration for Jira {
         let Some(jira) = state.get::<JiraClient>() else {
             return Err(StartError::new("no state `JiraClient`"));
         };
-        registration::register(&cx, &jira)
+        registration::keep(&cx, &jira, registration::WEEK)
             .await
             .map_err(|error| StartError::new(format!("the webhook at jira is not set up: {error}")))
     }
@@ -92,64 +94,84 @@ impl Integration for Jira {
 mod tests {
     use std::collections::BTreeSet;
 
-    use ocean_core::processor::{EventMatch, ProcessorSpec};
+    use ocean_core::{EventParts, WebhookEvent, processor::Registry};
     use serde_json::Value;
 
     use super::*;
-    use crate::webhooks::{
-        board::board, issue::issue, project::project, sprint::sprint, user::user, version::version,
-        worklog::worklog,
-    };
+    use crate::test_support::Site;
 
-    const PROCESSORS: [ProcessorSpec; 7] = [
-        issue::SPEC,
-        project::SPEC,
-        user::SPEC,
-        version::SPEC,
-        board::SPEC,
-        sprint::SPEC,
-        worklog::SPEC,
-    ];
+    fn registry() -> Registry {
+        let cx = Site::sample().context(serde_json::json!({}));
+        let kinds = Jira::assets()
+            .spec
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("- kind: "));
+        Registry::build(
+            Registry::discover(),
+            &Jira::sources(&cx.config),
+            &kinds.map(str::to_owned).collect::<Vec<_>>(),
+            &Jira::state(&cx).unwrap(),
+        )
+        .unwrap()
+    }
 
-    fn handles(spec: &ProcessorSpec, event: &str) -> bool {
-        match spec.event {
-            EventMatch::OneOf(names) => names.contains(&event),
-            EventMatch::Prefix(prefix) => event.starts_with(prefix),
-            EventMatch::Any => true,
-        }
+    fn event(body: &str) -> WebhookEvent {
+        let name = serde_json::from_str::<Value>(body).unwrap()["webhookEvent"].take();
+        WebhookEvent::new(EventParts {
+            name: name.as_str().map(Into::into),
+            body: body.to_owned().into(),
+            ..EventParts::default()
+        })
     }
 
     #[test]
-    fn every_registered_event_has_one_processor_and_a_sample() {
-        let sampled: BTreeSet<String> = dev::KIT
-            .samples
+    fn every_processor_is_registered() {
+        let registry = registry();
+        let names: Vec<_> = registry
             .iter()
-            .map(|sample| serde_json::from_str::<Value>(sample.body).unwrap())
-            .map(|body| body["webhookEvent"].as_str().unwrap().to_owned())
+            .map(|registered| registered.spec.name)
             .collect();
-        let registered: BTreeSet<String> = registration::all_events().map(str::to_owned).collect();
+        assert_eq!(
+            names,
+            [
+                "board",
+                "issue",
+                "moved_issue",
+                "project",
+                "sprint",
+                "user",
+                "version",
+                "worklog"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_registered_event_has_a_sample_and_each_sample_a_processor() {
+        let registry = registry();
+        let mut sampled = BTreeSet::new();
+        for sample in dev::KIT.samples {
+            let event = event(sample.body);
+            let handlers = registry.route(&event).len();
+            let expected = 1 + usize::from(sample.name.contains("moves to another project"));
+            assert_eq!(handlers, expected, "{}", sample.name);
+            sampled.insert(event.name().unwrap().to_owned());
+        }
+        let registered: BTreeSet<_> = registration::all_events().map(str::to_owned).collect();
         assert_eq!(sampled, registered);
-        for event in &registered {
-            let handlers = PROCESSORS.iter().filter(|spec| handles(spec, event));
-            assert_eq!(handlers.count(), 1, "{event}");
-        }
     }
 
     #[test]
-    fn samples_are_deliveries_of_their_own() {
-        let deliveries: BTreeSet<_> = dev::KIT
-            .samples
-            .iter()
-            .map(|sample| sample.headers[0].1)
-            .collect();
-        assert_eq!(deliveries.len(), dev::KIT.samples.len());
-    }
-
-    #[test]
-    fn the_spec_names_every_kind() {
-        let spec = Jira::assets().spec;
-        for kind in PROCESSORS.iter().flat_map(|spec| spec.kinds) {
-            assert!(spec.contains(&format!("- kind: {kind}\n")), "{kind}");
+    fn events_that_concern_no_kind_are_left_alone() {
+        let registry = registry();
+        for name in [
+            "comment_created",
+            "board_configuration_changed",
+            "issuelink_created",
+            "jira:worklog_updated",
+        ] {
+            let event = event(&format!(r#"{{"webhookEvent":"{name}"}}"#));
+            assert!(registry.route(&event).is_empty(), "{name}");
         }
     }
 

@@ -1,12 +1,14 @@
 //! The webhook at Jira: registered on start if there is none, compared with what we want if there
 //! is one. An existing webhook is never changed: an administrator may have meant it so.
 
-use ocean_core::StartContext;
+use std::time::Duration;
+
+use ocean_core::{StartContext, source::Secret};
 use tracing::{info, warn};
 
 use crate::{
     client::{JiraClient, JiraError, NewWebhook, Webhook},
-    config::{JiraConfig, Secret},
+    config::JiraConfig,
 };
 
 const PATH: [&str; 2] = ["integration", "webhook"];
@@ -55,14 +57,34 @@ pub(crate) fn all_events() -> impl Iterator<Item = &'static str> {
     EVENTS.iter().chain(ADMIN_EVENTS).copied()
 }
 
+/// Often enough for webhooks that end after 30 days.
+pub(crate) const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// Brings the webhook into being, where there is a public address and live events are wanted.
 ///
+/// Those of OAuth apps end by themselves, so with OAuth this does not return: it looks after the
+/// webhook `every` so often.
+///
 /// # Errors
-/// Jira did not answer, or refused.
-pub(crate) async fn register(
+/// Jira did not answer, or refused, the first time.
+pub(crate) async fn keep(
     cx: &StartContext<JiraConfig>,
     jira: &JiraClient,
+    every: Duration,
 ) -> Result<(), JiraError> {
+    register(cx, jira).await?;
+    if !jira.is_oauth() {
+        return Ok(());
+    }
+    loop {
+        tokio::time::sleep(every).await;
+        if let Err(error) = register(cx, jira).await {
+            warn!(%error, "The webhook at Jira was not prolonged; it is tried again in a week.");
+        }
+    }
+}
+
+async fn register(cx: &StartContext<JiraConfig>, jira: &JiraClient) -> Result<(), JiraError> {
     if !cx.live_events {
         return Ok(());
     }
@@ -74,7 +96,7 @@ pub(crate) async fn register(
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.pop_if_empty().extend(PATH);
     }
-    let secret = cx.config.webhook_secret.first().map(Secret::reveal);
+    let secret = cx.config.webhook_secret.first().map(Secret::expose);
     let wanted = Wanted {
         url: url.as_str(),
         secret,
@@ -204,6 +226,8 @@ fn warn_of(differences: &[String], url: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use ocean_core::dev::{ApiRequest, ApiResponse};
     use serde_json::{Value, json};
 
@@ -333,6 +357,32 @@ mod tests {
         let calls = run(&site, site.oauth_context("/nowhere".into())).await;
         assert_eq!(site.calls()[1], "PUT /rest/api/3/webhook/refresh");
         assert_eq!(calls[1].body, r#"{"webhookIds":[7]}"#);
+    }
+
+    #[tokio::test]
+    async fn an_oauth_apps_webhook_is_prolonged_again_and_again() {
+        let (prolonged, mut seen) = tokio::sync::mpsc::unbounded_channel();
+        let first = AtomicBool::new(true);
+        let site = Site::answering(move |call| {
+            if call.method == "GET" {
+                let webhook = json!({ "id": 7, "url": URL, "events": EVENTS });
+                return ApiResponse::json(&json!({ "values": [webhook] }));
+            }
+            // The receiver may be gone: the test has seen enough.
+            let _ = prolonged.send(());
+            // A later refusal is no reason to give up.
+            ApiResponse::status(if first.swap(false, Ordering::Relaxed) {
+                200
+            } else {
+                400
+            })
+        });
+        let cx = site.oauth_context("/nowhere".into());
+        let jira = JiraClient::new(&cx).unwrap();
+        tokio::select! {
+            end = keep(&cx, &jira, Duration::from_millis(1)) => panic!("it ended: {end:?}"),
+            _ = async { (seen.recv().await, seen.recv().await, seen.recv().await) } => {}
+        }
     }
 
     #[tokio::test]

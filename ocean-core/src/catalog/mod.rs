@@ -17,10 +17,14 @@ use crate::{
 
 mod batch;
 mod browse;
+mod dry_run;
+mod local;
 mod port;
 
 pub use batch::BatchOptions;
 pub use browse::EntityBrowser;
+pub use dry_run::DryRun;
+pub use local::{Browse, LocalCatalog, StoredEntity};
 pub use port::{IntegrationName, PortCatalog, PortOptions, ProcessingMode, ResourcesOrigin};
 
 /// Where entities are written.

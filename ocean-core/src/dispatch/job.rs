@@ -208,14 +208,15 @@ impl Worker {
         entered: Option<&Entered>,
         cached: Option<WebhookEvent>,
     ) -> Result<TakenUp<'_>, Refusal> {
-        let changed = ready.resumed || ready.retried || entered.is_some_and(|it| it.recorded);
+        let recorded = ready.retried || entered.is_some_and(|it| it.recorded);
+        let fresh = !recorded && !ready.resumed;
         let loaded = match (entered, cached) {
-            (None, Some(event)) if !changed => Loaded::fresh(event),
-            (None, _) => self.load(ready.id, changed).await?,
+            (None, Some(event)) if fresh => Loaded::fresh(event),
+            (None, _) => self.load(ready.id, recorded).await?,
             (Some(entered), cached) => {
                 let load = async || match cached {
-                    Some(event) if !changed => Ok(Loaded::fresh(event)),
-                    _ => self.load(ready.id, changed).await,
+                    Some(event) if fresh => Ok(Loaded::fresh(event)),
+                    _ => self.load(ready.id, recorded).await,
                 };
                 entered.copy.get_or_try_init(load).await?.clone()
             }
@@ -229,8 +230,8 @@ impl Worker {
         Ok(TakenUp { loaded, suspect })
     }
 
-    async fn load(&self, id: EventId, changed: bool) -> Result<Loaded, Refusal> {
-        if changed {
+    async fn load(&self, id: EventId, recorded: bool) -> Result<Loaded, Refusal> {
+        if recorded {
             // What was recorded must be in what is read, or retries would be counted wrong.
             self.queue.flushed().await;
         }

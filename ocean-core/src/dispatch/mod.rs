@@ -26,8 +26,11 @@ mod lanes;
 mod pointer;
 mod settle;
 mod shared;
+mod trial;
 mod verdict;
 mod writes;
+
+pub use self::trial::{Trial, TrialReport, TrialRun, trial, trial_with_actions};
 
 use self::{driver::Driver, job::Worker};
 

@@ -33,7 +33,7 @@ struct Shared {
     story: Option<Story>,
     /// Found at start, and not taken up again yet.
     resumed: bool,
-    /// The queue knows more than the event as it arrived.
+    /// A turn in this process recorded something.
     recorded: bool,
     superseded_by: Option<EventId>,
     /// A lane ended by running.
@@ -50,7 +50,7 @@ pub(super) struct Entered {
     pub(super) copy: Arc<OnceCell<Loaded>>,
     /// Whether this turn has to note that the event is taken up again.
     pub(super) resume: bool,
-    /// Whether the event must be read from the queue, whatever is cached.
+    /// Whether an earlier turn in this process recorded something.
     pub(super) recorded: bool,
 }
 
@@ -77,7 +77,7 @@ impl SharedEvents {
             copy: Arc::default(),
             story: None,
             resumed,
-            recorded: resumed,
+            recorded: false,
             superseded_by: None,
             ran: false,
             dead: None,

@@ -2,6 +2,7 @@
 //! not at all, or by breaking the connection, and remembers what it was asked.
 
 #![allow(
+    clippy::unwrap_used,
     dead_code,
     missing_docs,
     unreachable_pub,
@@ -17,7 +18,9 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
+    sync::Notify,
     task::JoinSet,
+    time::timeout,
 };
 
 /// A request as the server saw it.
@@ -89,6 +92,7 @@ impl Reply {
 pub struct Loopback {
     address: SocketAddr,
     calls: Arc<Mutex<Vec<Call>>>,
+    answered: Arc<Notify>,
     _tasks: JoinSet<()>,
 }
 
@@ -99,16 +103,18 @@ impl Loopback {
         let calls = Arc::new(Mutex::new(Vec::new()));
         let handler = Arc::new(handler);
         let mut tasks = JoinSet::new();
-        let seen = calls.clone();
+        let answered = Arc::new(Notify::new());
+        let (seen, notify) = (calls.clone(), answered.clone());
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(serve(stream, handler.clone(), seen.clone()));
+                connections.spawn(serve(stream, handler.clone(), seen.clone(), notify.clone()));
             }
         });
         Self {
             address,
             calls,
+            answered,
             _tasks: tasks,
         }
     }
@@ -131,6 +137,20 @@ impl Loopback {
         format!("http://{}{target}", self.address)
     }
 
+    /// Waits until `is_done`, which is asked after each call; 30 seconds at most.
+    pub async fn until(&self, is_done: impl Fn() -> bool) {
+        let done = async {
+            loop {
+                let answered = self.answered.notified();
+                if is_done() {
+                    return;
+                }
+                answered.await;
+            }
+        };
+        timeout(Duration::from_secs(30), done).await.unwrap();
+    }
+
     pub fn calls(&self) -> Vec<Call> {
         self.calls.lock().unwrap().clone()
     }
@@ -140,12 +160,14 @@ async fn serve(
     stream: TcpStream,
     handler: Arc<dyn Fn(&Call) -> Reply + Send + Sync>,
     seen: Arc<Mutex<Vec<Call>>>,
+    answered: Arc<Notify>,
 ) {
     let _ = stream.set_nodelay(true);
     let mut stream = BufReader::new(stream);
     while let Some(call) = read_call(&mut stream).await {
         seen.lock().unwrap().push(call.clone());
         let mut reply = handler(&call);
+        answered.notify_waiters();
         while let Reply::After(delay, then) = reply {
             tokio::time::sleep(delay).await;
             reply = *then;

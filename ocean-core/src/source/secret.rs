@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-/// One live secret of a source. `Debug` does not show it.
+/// A secret of the integration's settings, such as one that a source verifies with. `Debug` does not
+/// show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<str>);
 
@@ -29,7 +31,7 @@ impl Secret {
 
     /// The secrets in a setting's value: text, several lines of text, a JSON array, or text that
     /// is one. Blanks around a secret do not belong to it; empty secrets are none.
-    pub(super) fn parse(value: &Value) -> Vec<Self> {
+    pub fn parse(value: &Value) -> Vec<Self> {
         match value {
             Value::Array(items) => items.iter().filter_map(Self::one).collect(),
             Value::String(text) => match serde_json::from_str(text) {
@@ -57,6 +59,12 @@ impl Secret {
 
 fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text).into()
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
 }
 
 impl fmt::Debug for Secret {

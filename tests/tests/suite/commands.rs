@@ -215,8 +215,8 @@ async fn operators_see_and_repeat_dead_letters_while_the_server_runs_and_after()
     let bench = Bench::start().await;
     let mut event = thing("thing_updated", "A", 7);
     event["fail"] = json!("permanent");
-    let id = bench.accept(&event).await.to_string();
-    bench.until_state(id.parse().unwrap(), "dead").await;
+    let id = bench.accept(&event).await;
+    bench.until_state(&id, "dead").await;
     let settings =
         Settings::default().with("OCEAN__QUEUE__PATH", bench.data.path().to_string_lossy());
 
@@ -242,7 +242,7 @@ async fn operators_see_and_repeat_dead_letters_while_the_server_runs_and_after()
         .next()
         .unwrap()
         .to_owned();
-    bench.until_state(new.parse().unwrap(), "dead").await;
+    bench.until_state(&new, "dead").await;
 
     let Bench { ocean, data, port } = bench;
     assert_eq!(ocean.terminate().await.unwrap(), 0);
@@ -262,7 +262,7 @@ async fn operators_see_and_repeat_dead_letters_while_the_server_runs_and_after()
 async fn finished_events_can_be_replayed() {
     let bench = Bench::start().await;
     let id = bench.accept(&thing("thing_updated", "A", 7)).await;
-    bench.until_state(id, "done").await;
+    bench.until_state(&id, "done").await;
     let settings = probe_settings(&bench.port, bench.data.path());
     let dry = ["replay", "--since", "1h", "--dry-run"];
     let dry = finish(PROBE, &dry, &settings).await.unwrap();

@@ -31,7 +31,7 @@ async fn an_update_becomes_an_entity() {
         entity,
         json!({"identifier": "A", "title": "Thing A", "blueprint": "thing", "properties": {"value": 7}})
     );
-    bench.until_state(id, "done").await;
+    bench.until_state(&id, "done").await;
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn an_entity_of_another_owner_is_not_deleted() {
         .port
         .put("thing", "A", "port-ocean/other/1.0.0/my-other/exporter");
     let id = bench.accept(&thing("thing_deleted", "A", 7)).await;
-    let event = bench.until_state(id, "done").await;
+    let event = bench.until_state(&id, "done").await;
     assert_eq!(
         event["story"]["runs"][0]["attempts"][0]["writes"][0]["answer"],
         "absent"
@@ -102,7 +102,7 @@ async fn an_event_is_ignored_and_recorded_when_nobody_is_for_it() {
         .unwrap();
     assert_eq!((status, &answer["status"]), (200, &json!("ignored")));
     bench
-        .until_state(answer["id"].as_str().unwrap().parse().unwrap(), "ignored")
+        .until_state(answer["id"].as_str().unwrap(), "ignored")
         .await;
 }
 
@@ -110,7 +110,7 @@ async fn an_event_is_ignored_and_recorded_when_nobody_is_for_it() {
 async fn an_action_runs_without_mapping() {
     let bench = Bench::start().await;
     let id = bench.accept(&json!({"event": "act"})).await;
-    let event = bench.until_state(id, "done").await;
+    let event = bench.until_state(&id, "done").await;
     assert_eq!(event["story"]["runs"][0]["processor"], "act");
 }
 
@@ -120,7 +120,7 @@ async fn a_processor_that_panics_hurts_nobody_else() {
     let poisoned = bench.accept(&failing("A", "panic")).await;
     bench.accept(&thing("thing_updated", "B", 1)).await;
     bench.port.until_entity("thing", "B").await;
-    let event = bench.until_state(poisoned, "dead").await;
+    let event = bench.until_state(&poisoned, "dead").await;
     let errors = errors(&event);
     assert!(
         errors
@@ -139,7 +139,7 @@ async fn a_processor_that_hangs_is_cut_off_and_holds_up_only_its_key() {
     let hanging = bench.accept(&failing("A", "hang")).await;
     bench.accept(&thing("thing_updated", "B", 1)).await;
     bench.port.until_entity("thing", "B").await;
-    let event = bench.until_state(hanging, "dead").await;
+    let event = bench.until_state(&hanging, "dead").await;
     assert!(
         errors(&event).iter().all(|error| error.contains("1s")),
         "{event}"
@@ -150,7 +150,7 @@ async fn a_processor_that_hangs_is_cut_off_and_holds_up_only_its_key() {
 async fn retries_are_counted_and_end_in_the_dead_letters() {
     let bench = Bench::start().await;
     let id = bench.accept(&failing("A", "retry")).await;
-    let event = bench.until_state(id, "dead").await;
+    let event = bench.until_state(&id, "dead").await;
     assert_eq!(
         errors(&event),
         ["the event asked for a retry"; 4],
@@ -163,7 +163,7 @@ async fn a_failure_that_passes_ends_well() {
     let bench = Bench::start().await;
     let id = bench.accept(&failing("A", "once")).await;
     bench.port.until_entity("thing", "A").await;
-    let event = bench.until_state(id, "done").await;
+    let event = bench.until_state(&id, "done").await;
     assert_eq!(errors(&event), ["only the first time"]);
 }
 
@@ -171,7 +171,7 @@ async fn a_failure_that_passes_ends_well() {
 async fn a_permanent_failure_is_a_dead_letter_at_once() {
     let bench = Bench::start().await;
     let id = bench.accept(&failing("A", "permanent")).await;
-    let event = bench.until_state(id, "dead").await;
+    let event = bench.until_state(&id, "dead").await;
     assert_eq!(errors(&event), ["the event asked to be given up"]);
 }
 
@@ -179,7 +179,7 @@ async fn a_permanent_failure_is_a_dead_letter_at_once() {
 async fn a_dropped_event_ends_without_effect() {
     let bench = Bench::start().await;
     let id = bench.accept(&failing("A", "drop")).await;
-    bench.until_state(id, "done").await;
+    bench.until_state(&id, "done").await;
     assert!(bench.port.entities().is_empty());
 }
 
@@ -189,7 +189,7 @@ async fn a_payload_without_a_required_value_is_a_dead_letter() {
     let id = bench
         .accept(&json!({"event": "thing_updated", "item": {}}))
         .await;
-    let event = bench.until_state(id, "dead").await;
+    let event = bench.until_state(&id, "dead").await;
     assert!(errors(&event)[0].contains("/item/id"), "{event}");
 }
 
@@ -198,7 +198,7 @@ async fn a_payload_of_the_wrong_shape_is_a_dead_letter_with_serdes_words() {
     let bench = Bench::start().await;
     let wrong = json!({"event": "thing_updated", "item": {"id": "A", "gone": "perhaps"}});
     let id = bench.accept(&wrong).await;
-    let event = bench.until_state(id, "dead").await;
+    let event = bench.until_state(&id, "dead").await;
     assert!(errors(&event)[0].contains("expected a boolean"), "{event}");
 }
 
@@ -209,19 +209,16 @@ async fn of_a_pile_only_the_newest_runs_and_the_others_say_so() {
     for value in 1..=5 {
         ids.push(bench.accept(&thing("latest", "A", value)).await);
     }
-    bench.until_state(ids[4], "done").await;
+    bench.until_state(&ids[4], "done").await;
     assert_eq!(
         bench.port.entity("thing", "A").unwrap()["properties"]["value"],
         5
     );
     // The first may have started before the others came; those in between never ran.
-    for &id in &ids[1..4] {
+    for id in &ids[1..4] {
         let event = bench.until_state(id, "superseded").await;
         assert!(
-            event["reason"]
-                .as_str()
-                .unwrap()
-                .contains(&ids[4].to_string()),
+            event["reason"].as_str().unwrap().contains(&ids[4]),
             "{event}"
         );
     }
@@ -230,12 +227,12 @@ async fn of_a_pile_only_the_newest_runs_and_the_others_say_so() {
 #[tokio::test]
 async fn events_of_one_key_take_effect_in_order_of_arrival() {
     let bench = Bench::start().await;
-    let mut last = 0;
+    let mut last = String::new();
     for value in 1..=40 {
         last = bench.accept(&thing("thing_updated", "A", value)).await;
         bench.accept(&thing("thing_updated", "B", value)).await;
     }
-    bench.until_state(last, "done").await;
+    bench.until_state(&last, "done").await;
     assert_eq!(
         bench.port.entity("thing", "A").unwrap()["properties"]["value"],
         40
@@ -251,7 +248,7 @@ async fn a_write_that_port_refuses_for_a_while_is_repeated() {
         .fail(Fault::status("/entities/bulk", 3, 503));
     let id = bench.accept(&thing("thing_updated", "A", 7)).await;
     bench.port.until_entity("thing", "A").await;
-    bench.until_state(id, "done").await;
+    bench.until_state(&id, "done").await;
 }
 
 #[tokio::test]

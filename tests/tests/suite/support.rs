@@ -64,14 +64,14 @@ impl Bench {
     }
 
     /// Posts an event to `/open`, which must be accepted; its id.
-    pub(crate) async fn accept(&self, event: &Value) -> i64 {
+    pub(crate) async fn accept(&self, event: &Value) -> String {
         let (status, answer) = self.ocean.post("/open", event).await.unwrap();
         assert_eq!((status, &answer["status"]), (200, &json!("ok")), "{answer}");
         answer["id"].as_str().unwrap().parse().unwrap()
     }
 
     /// Waits until the event has reached this state; its summary and story.
-    pub(crate) async fn until_state(&self, id: i64, state: &str) -> Value {
+    pub(crate) async fn until_state(&self, id: &str, state: &str) -> Value {
         let look = async {
             loop {
                 let event = self

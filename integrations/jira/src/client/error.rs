@@ -39,9 +39,9 @@ impl From<JiraError> for ProcessorError {
         match &error {
             // All of Jira is out of reach, so the event waits and keeps its retries: those are for
             // faults of the event itself.
-            JiraError::NotJira { .. } | JiraError::Http(HttpError::Connect { .. }) => {
-                Self::unavailable(error, OUTAGE_PAUSE)
-            }
+            JiraError::NotJira { .. }
+            | JiraError::UnknownSite { .. }
+            | JiraError::Http(HttpError::Connect { .. }) => Self::unavailable(error, OUTAGE_PAUSE),
             JiraError::Http(HttpError::Throttled { after, .. }) => {
                 let after = *after;
                 Self::unavailable(error, after)
@@ -58,7 +58,6 @@ impl From<JiraError> for ProcessorError {
                     false => Self::permanent(error),
                 },
             },
-            JiraError::UnknownSite { .. } => Self::permanent(error),
         }
     }
 }

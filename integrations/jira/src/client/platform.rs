@@ -1,10 +1,7 @@
 //! Issues, projects, users, versions and worklogs.
 
 use http::StatusCode;
-use ocean_core::{
-    Raw,
-    http::{HttpError, Request},
-};
+use ocean_core::{Raw, http::Request};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{Api, JiraClient, JiraError, ProjectRef, jql};
@@ -67,12 +64,17 @@ impl JiraClient {
             body["expand"] = expand.into();
         }
         loop {
-            let page = match self
-                .send(Request::post(&url).json(&body).repeatable(true))
-                .await
-            {
+            let request = Request::post(&url).json(&body).repeatable(true);
+            let page = match self.send(request).await {
                 Ok(response) => response.json::<Page>()?,
-                Err(error) if says_issue_is_unknown(&error, &issue.key) => return Ok(None),
+                // Jira refuses a JQL that names an issue it does not have, instead of finding
+                // nothing; it says so in the language of the account, so the text does not tell.
+                Err(error) if is_refusal(&error) => {
+                    return match self.issue_ref(issue.id).await? {
+                        Some(_) => Err(error),
+                        None => Ok(None),
+                    };
+                }
                 Err(error) => return Err(error),
             };
             if let Some(issue) = page.issues.into_iter().next() {
@@ -235,21 +237,6 @@ fn expanded(request: Request, expand: Option<&str>) -> Request {
     }
 }
 
-/// Jira refuses a JQL that names an issue it does not have, instead of finding nothing.
-fn says_issue_is_unknown(error: &JiraError, key: &IssueKey) -> bool {
-    #[derive(Default, Deserialize)]
-    #[serde(rename_all = "camelCase", default)]
-    struct Refusal {
-        error_messages: Vec<String>,
-    }
-    let JiraError::Http(HttpError::Status { status, body, .. }) = error else {
-        return false;
-    };
-    let refusal: Refusal = serde_json::from_slice(body).unwrap_or_default();
-    let key = format!("'{key}'");
-    *status == StatusCode::BAD_REQUEST
-        && refusal
-            .error_messages
-            .iter()
-            .any(|message| message.contains(&key) && message.contains("does not exist"))
+fn is_refusal(error: &JiraError) -> bool {
+    matches!(error, JiraError::Http(error) if error.status() == Some(StatusCode::BAD_REQUEST))
 }

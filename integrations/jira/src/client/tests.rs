@@ -77,22 +77,23 @@ async fn an_issue_outside_the_jql_is_not_found() {
 
 #[tokio::test]
 async fn an_issue_that_jira_does_not_know_is_not_found() {
-    // Jira answers 400 to a JQL that names an unknown issue.
+    // Jira answers 400 to a JQL that names an unknown issue, as it does to a wrong JQL.
     let site = Site::sample();
-    let found = site
-        .client()
-        .issue(&issue("OPS-99"), &selector(json!({})))
-        .await
-        .unwrap();
-    assert_eq!(found, None);
+    let unknown = selector(json!({ "id": "99", "key": "OPS-99" }));
+    let found = site.client().issue(&unknown, &selector(json!({}))).await;
+    assert_eq!(found.unwrap(), None);
+    assert_eq!(site.calls()[1], "GET /rest/api/3/issue/99?fields=key");
 }
 
 #[tokio::test]
 async fn a_wrong_jql_is_a_permanent_error_that_tells_what_jira_said() {
-    let site = Site::always(
-        400,
-        r#"{"errorMessages":["Field 'colour' does not exist."]}"#,
-    );
+    let site = Site::answering(|call| match call.method.as_str() {
+        "POST" => ApiResponse {
+            status: 400,
+            ..ApiResponse::json(&json!({"errorMessages": ["Field 'colour' does not exist."]}))
+        },
+        _ => ApiResponse::json(&json!({"key": "OPS-7"})),
+    });
     let error = site
         .client()
         .issue(&issue("OPS-7"), &selector(json!({})))

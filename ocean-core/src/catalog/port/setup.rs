@@ -342,7 +342,8 @@ pub(in crate::catalog) fn default_config(assets: &Assets) -> Result<Value, Start
     Ok(config)
 }
 
-fn blueprints(assets: &Assets) -> Result<Vec<Value>, StartError> {
+/// The integration's blueprints.
+pub(in crate::catalog) fn blueprints(assets: &Assets) -> Result<Vec<Value>, StartError> {
     // JSON is YAML, so that either format works.
     serde_saphyr::from_str(assets.blueprints)
         .map_err(|error| StartError::new(format!("`blueprints.json` is not a list: {error}")))
