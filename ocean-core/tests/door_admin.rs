@@ -9,7 +9,7 @@ use std::{net::SocketAddr, sync::Arc};
 use door_support::{Answer, Client};
 use expect_test::expect;
 use ocean_core::{
-    Clock, EventId, EventParts, Headers, Lane, LaneEntry, Lanes, StateMap, WebhookEvent,
+    BoxFuture, Clock, EventId, EventParts, Headers, Lane, LaneEntry, Lanes, StateMap, WebhookEvent,
     admin::{self, AdminParts},
     catalog::{CatalogError, EntityBrowser},
     mapping::MappingHandle,
@@ -33,21 +33,37 @@ async fn issue(event: &WebhookEvent) -> Result<Option<Raw>, ProcessorError> {
 #[derive(Debug)]
 struct Things;
 
-impl EntityBrowser for Things {
-    fn list(&self, blueprint: Option<&str>, limit: usize) -> Result<Vec<Value>, CatalogError> {
+impl Things {
+    fn of(blueprint: Option<&str>) -> Vec<Value> {
         let all = [("a", "1"), ("a", "2 / 3"), ("b", "1")];
         let fitting = all
             .iter()
             .filter(|(of, _)| blueprint.is_none_or(|blueprint| blueprint == *of));
-        let entities = fitting.map(|(of, id)| json!({"blueprint": of, "identifier": id}));
-        Ok(entities.take(limit).collect())
+        fitting
+            .map(|(of, id)| json!({"blueprint": of, "identifier": id}))
+            .collect()
+    }
+}
+
+impl EntityBrowser for Things {
+    fn list<'a>(
+        &'a self,
+        blueprint: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Value>, CatalogError>> {
+        let mut entities = Self::of(blueprint);
+        entities.truncate(limit);
+        Box::pin(std::future::ready(Ok(entities)))
     }
 
-    fn get(&self, blueprint: &str, identifier: &str) -> Result<Option<Value>, CatalogError> {
-        let all = self.list(Some(blueprint), usize::MAX)?;
-        Ok(all
-            .into_iter()
-            .find(|entity| entity["identifier"] == identifier))
+    fn get<'a>(
+        &'a self,
+        blueprint: &'a str,
+        identifier: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Value>, CatalogError>> {
+        let mut entities = Self::of(Some(blueprint)).into_iter();
+        let found = entities.find(|entity| entity["identifier"] == identifier);
+        Box::pin(std::future::ready(Ok(found)))
     }
 }
 

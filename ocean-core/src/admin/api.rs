@@ -189,15 +189,14 @@ impl Api {
 
     async fn entities(&self, query: &Query) -> Result<Value, Problem> {
         let browser = self.browser()?;
-        let blueprint = query.get("blueprint").map(str::to_owned);
         let limit = query.limit()?;
-        let list = move || browser.list(blueprint.as_deref(), limit);
-        Ok(json!({"entities": blocking(list).await??}))
+        let entities = browser.list(query.get("blueprint"), limit).await?;
+        Ok(json!({"entities": entities}))
     }
 
     async fn entity(&self, blueprint: String, identifier: String) -> Result<Value, Problem> {
         let browser = self.browser()?;
-        let entity = blocking(move || browser.get(&blueprint, &identifier)).await??;
+        let entity = browser.get(&blueprint, &identifier).await?;
         entity.ok_or(Problem::NotFound("such entity"))
     }
 
