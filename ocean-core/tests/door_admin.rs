@@ -9,7 +9,7 @@ use std::{net::SocketAddr, sync::Arc};
 use door_support::{Answer, Client};
 use expect_test::expect;
 use ocean_core::{
-    Clock, EventId, EventParts, Headers, Lane, LaneEntry, Lanes, StateMap, WebhookEvent,
+    BoxFuture, Clock, EventId, EventParts, Headers, Lane, LaneEntry, Lanes, StateMap, WebhookEvent,
     admin::{self, AdminParts},
     catalog::{CatalogError, EntityBrowser},
     mapping::MappingHandle,
@@ -34,20 +34,30 @@ async fn issue(event: &WebhookEvent) -> Result<Option<Raw>, ProcessorError> {
 struct Things;
 
 impl EntityBrowser for Things {
-    fn list(&self, blueprint: Option<&str>, limit: usize) -> Result<Vec<Value>, CatalogError> {
+    fn list<'a>(
+        &'a self,
+        blueprint: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Value>, CatalogError>> {
         let all = [("a", "1"), ("a", "2 / 3"), ("b", "1")];
         let fitting = all
-            .iter()
-            .filter(|(of, _)| blueprint.is_none_or(|blueprint| blueprint == *of));
+            .into_iter()
+            .filter(move |(of, _)| blueprint.is_none_or(|blueprint| blueprint == *of));
         let entities = fitting.map(|(of, id)| json!({"blueprint": of, "identifier": id}));
-        Ok(entities.take(limit).collect())
+        Box::pin(std::future::ready(Ok(entities.take(limit).collect())))
     }
 
-    fn get(&self, blueprint: &str, identifier: &str) -> Result<Option<Value>, CatalogError> {
-        let all = self.list(Some(blueprint), usize::MAX)?;
-        Ok(all
-            .into_iter()
-            .find(|entity| entity["identifier"] == identifier))
+    fn get<'a>(
+        &'a self,
+        blueprint: &'a str,
+        identifier: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Value>, CatalogError>> {
+        Box::pin(async move {
+            let all = self.list(Some(blueprint), usize::MAX).await?;
+            Ok(all
+                .into_iter()
+                .find(|entity| entity["identifier"] == identifier))
+        })
     }
 }
 
