@@ -327,13 +327,15 @@ pub(crate) fn ends_with<'a>(_: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 'a
 
 pub(crate) fn trim_prefix<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 'a>) -> Res<'a> {
     let prefix = argument(args);
-    let (_, prefix) = two_strings(&input, &prefix, NEEDS_PREFIX)?;
+    two_strings(&input, &prefix, NEEDS_PREFIX)?;
+    let prefix = prefix.as_str().unwrap_or_default();
     trimmed(ctx, input, |text| text.strip_prefix(prefix).unwrap_or(text))
 }
 
 pub(crate) fn trim_suffix<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 'a>) -> Res<'a> {
     let suffix = argument(args);
-    let (_, suffix) = two_strings(&input, &suffix, NEEDS_SUFFIX)?;
+    two_strings(&input, &suffix, NEEDS_SUFFIX)?;
+    let suffix = suffix.as_str().unwrap_or_default();
     trimmed(ctx, input, |text| text.strip_suffix(suffix).unwrap_or(text))
 }
 

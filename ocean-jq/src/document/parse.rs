@@ -333,7 +333,8 @@ impl Parser<'_> {
     }
 
     fn scalar(&mut self) -> Fallible<Node> {
-        match self.bytes[self.at] {
+        let first = self.bytes[self.at];
+        match first {
             b'"' => self.string(),
             b'-' | b'0'..=b'9' if self.dialect == Dialect::Strict => self.number(),
             b't' if self.word(b"true") => Ok(Node::Bool(true)),

@@ -292,9 +292,9 @@ impl<'a> Ctx<'a> {
     fn set_field(&mut self, value: Value<'a>, key: &Value<'a>, new: Value<'a>) -> Res<'a> {
         let Some(key) = Key::of(key) else { return Ok(value) };
         if let Repr::ObjOwn(mut cell) = value.0 {
-            if let Some(cell) = std::rc::Rc::get_mut(&mut cell) {
+            if let Some(own) = std::rc::Rc::get_mut(&mut cell) {
                 self.charge(size_of::<(Key<'_>, Value<'_>)>())?;
-                cell.map.insert(key, new);
+                own.map.insert(key, new);
                 return Ok(Value(Repr::ObjOwn(cell)));
             }
             let mut map = cell.map.clone();

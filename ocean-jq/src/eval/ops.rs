@@ -58,9 +58,9 @@ impl<'a> Ctx<'a> {
         }
         match left.0 {
             Repr::StrOwn(mut text) => {
-                if let Some(text) = Rc::get_mut(&mut text) {
+                if let Some(own) = Rc::get_mut(&mut text) {
                     self.charge(tail.len())?;
-                    text.push_str(tail);
+                    own.push_str(tail);
                     return Ok(Value(Repr::StrOwn(text)));
                 }
                 self.charge(text.len())?;
@@ -87,9 +87,9 @@ impl<'a> Ctx<'a> {
             return Ok(right);
         }
         if let Repr::ArrOwn(mut cell) = left.0 {
-            if let Some(cell) = Rc::get_mut(&mut cell) {
+            if let Some(own) = Rc::get_mut(&mut cell) {
                 self.charge_items(right_len)?;
-                cell.items.extend(right.items());
+                own.items.extend(right.items());
                 return Ok(Value(Repr::ArrOwn(cell)));
             }
             self.charge_items(left_len + right_len + 2)?;
