@@ -51,7 +51,7 @@ impl FromStr for EventId {
 
 // === Headers ===
 
-/// Request headers: names in lower case, in the order received, repeated names kept.
+/// Request headers: names in lower case, repeated names kept in the order received.
 ///
 /// ```
 /// use ocean_core::Headers;
@@ -85,9 +85,51 @@ impl Headers {
             .map(|(_, value)| value)
     }
 
-    /// Names and values in the order received.
+    /// Names and values, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// The headers but those that [carry secrets](Self::carries_secret); they are removed rather
+    /// than masked, so that no value of them can be mistaken for one that was sent.
+    ///
+    /// ```
+    /// use ocean_core::Headers;
+    ///
+    /// let headers = Headers::new([("Authorization", "Basic eA=="), ("x-hub-signature", "sha256=0")]);
+    /// assert_eq!(headers.without_secrets(), Headers::new([("x-hub-signature", "sha256=0")]));
+    /// ```
+    #[must_use]
+    pub fn without_secrets(&self) -> Self {
+        if !self.iter().any(|(name, _)| Self::carries_secret(name)) {
+            return self.clone();
+        }
+        Self(
+            self.0
+                .iter()
+                .filter(|(name, _)| !Self::carries_secret(name))
+                .cloned()
+                .collect(),
+        )
+    }
+
+    /// Whether a header of this name, in lower case, carries a credential in clear: `authorization`
+    /// and `cookie` in all their forms, and names that end in `token`, `secret`, `password`,
+    /// `api-key` or `apikey`. A signature is no secret: it says nothing about the key it was made
+    /// with.
+    pub fn carries_secret(name: &str) -> bool {
+        const ENDINGS: [&str; 9] = [
+            "authorization",
+            "cookie",
+            "token",
+            "secret",
+            "password",
+            "api-key",
+            "apikey",
+            "access-key",
+            "credential",
+        ];
+        ENDINGS.iter().any(|ending| name.ends_with(ending))
     }
 }
 
@@ -158,6 +200,28 @@ impl WebhookEvent {
             parts,
             document: OnceLock::new(),
         }))
+    }
+
+    /// The event of these parts, whose body was parsed already: `document` is that of `parts.body`.
+    pub fn with_document(parts: EventParts, document: Document) -> Self {
+        Self(Arc::new(Inner {
+            parts,
+            document: OnceLock::from(Ok(document)),
+        }))
+    }
+
+    /// The same event under the id that the queue gives it. Costs nothing while nobody else holds
+    /// the event, and keeps what was parsed.
+    #[must_use]
+    pub(crate) fn with_id(mut self, id: EventId) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.parts.id = id;
+            return self;
+        }
+        Self::new(EventParts {
+            id,
+            ..self.0.parts.clone()
+        })
     }
 
     /// The id under which the queue keeps it.

@@ -1,1 +1,1 @@
-//! admin
+//! The admin listener.

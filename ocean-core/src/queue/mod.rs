@@ -8,7 +8,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
 
 use crate::{
     event::{EventId, WebhookEvent},
@@ -16,8 +15,18 @@ use crate::{
     processor::BoxFuture,
 };
 
+mod dedupe;
+pub mod embedded;
+mod feed;
+mod journal;
+pub mod memory;
+mod operate;
+mod rate;
 mod story;
 
+pub use feed::{Feed, FeedSender};
+pub use journal::{EventState, Filter, Journal, Summary};
+pub use operate::{Action, ActionOutcome, ActionResult};
 pub use story::{Attempt, Run, RunState, Story, Write, WriteKind};
 
 /// Keeps accepted events until they are done.
@@ -47,11 +56,18 @@ pub trait Queue: Send + Sync + fmt::Debug + 'static {
 
     /// Read access for operators, if the queue keeps history.
     fn journal(&self) -> Option<Arc<dyn Journal>>;
-}
 
-/// Everything that is waiting, in order of arrival: first what was found at start, then each
-/// accepted event when its commit is durable. Ends when the queue closes.
-pub type Feed = mpsc::UnboundedReceiver<Pending>;
+    /// Does what an operator asks for; resolves when it is durable. One result for each event
+    /// named, in order.
+    ///
+    /// # Errors
+    /// Nothing was done.
+    fn operate(&self, action: Action) -> BoxFuture<'_, Result<Vec<ActionResult>, QueueError>>;
+
+    /// Accepts nothing more, writes what is recorded, lets go of the store and ends the feed;
+    /// resolves when that is done. Events that are not finished stay for the next start.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
 
 // === NewEvent ===
 
@@ -115,7 +131,8 @@ pub struct Stored {
     pub event: WebhookEvent,
     /// What happened so far.
     pub story: Story,
-    /// How often a process found it unfinished at start and took it up again.
+    /// How often a process found it unfinished at start and took it up again, since an attempt last
+    /// came to its end ([`Change::Progress`], [`Change::Retry`]).
     pub restarts: u32,
 }
 
@@ -204,107 +221,4 @@ pub enum QueueError {
         /// What is wrong with it.
         reason: String,
     },
-}
-
-// === Journal ===
-
-/// Read access to events, finished ones included, for commands, the admin API and the dashboard.
-/// Implementations do not block writers.
-pub trait Journal: Send + Sync + fmt::Debug {
-    /// Events that match, newest first.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    fn list(&self, filter: &Filter) -> Result<Vec<Summary>, QueueError>;
-
-    /// One event by the queue's id or by the sender's delivery id.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    fn show(&self, id: &str) -> Result<Option<(Summary, Stored)>, QueueError>;
-}
-
-/// Which events to list; the default is the newest hundred.
-#[derive(Clone, Debug)]
-pub struct Filter {
-    /// Only these states; empty means all.
-    pub states: Vec<EventState>,
-    /// Only events of this path.
-    pub path: Option<String>,
-    /// Only events with this name.
-    pub name: Option<String>,
-    /// Only events of this lane.
-    pub lane: Option<crate::lane::Lane>,
-    /// Received at this time or later.
-    pub since: Option<Timestamp>,
-    /// Received before this time.
-    pub until: Option<Timestamp>,
-    /// Only events with a smaller id, for paging.
-    pub before: Option<EventId>,
-    /// At most so many.
-    pub limit: usize,
-}
-
-impl Default for Filter {
-    fn default() -> Self {
-        Self {
-            states: Vec::new(),
-            path: None,
-            name: None,
-            lane: None,
-            since: None,
-            until: None,
-            before: None,
-            limit: 100,
-        }
-    }
-}
-
-/// Where an event is in its life.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, clap::ValueEnum,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum EventState {
-    /// Waiting, running or waiting for a retry.
-    Pending,
-    /// Finished and confirmed.
-    Done,
-    /// Given up, kept with its reason.
-    Dead,
-    /// No processor was for it.
-    Ignored,
-    /// Replaced by a newer event of its lane.
-    Superseded,
-    /// A dead letter that an operator gave up for good.
-    Discarded,
-}
-
-/// One line of a list of events.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Summary {
-    /// The queue's id.
-    pub id: EventId,
-    /// Where it is in its life.
-    pub state: EventState,
-    /// The path of its source.
-    pub path: Arc<str>,
-    /// Its name.
-    pub name: Option<Box<str>>,
-    /// The sender's id of the delivery.
-    pub delivery: Option<Box<str>>,
-    /// When it arrived.
-    pub received_at: Timestamp,
-    /// When it ended.
-    pub finished_at: Option<Timestamp>,
-    /// When it will be tried again.
-    pub next_attempt_at: Option<Timestamp>,
-    /// Attempts so far: the most of any of its runs.
-    pub attempts: u32,
-    /// The size of its body.
-    pub body_bytes: u64,
-    /// Why it is dead, or what superseded it.
-    pub reason: Option<String>,
-    /// The event it repeats.
-    pub replay_of: Option<EventId>,
 }

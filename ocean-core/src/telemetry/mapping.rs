@@ -21,7 +21,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     catalog::CatalogError,
-    mapping::{Finding, Mapping, Note, Plan},
+    mapping::{Finding, Mapping, Plan},
 };
 
 /// Metrics of the mapping room.
@@ -34,9 +34,9 @@ pub struct MappingMetrics {
     entities: Family<EntityLabels, Counter>,
     findings: Family<FindingLabels, Counter>,
     plan_seconds: Histogram,
-    // What the log already says about the mapping in use: a program that fails does so with every
-    // event.
-    warned: Mutex<HashSet<(Arc<str>, Option<Arc<str>>)>>,
+    // Fields of the mapping in use of which the log already says that they exceed a limit: they
+    // may do so with every event.
+    warned: Mutex<HashSet<(Arc<str>, Arc<str>)>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -138,35 +138,19 @@ impl MappingMetrics {
                 },
             };
             self.findings.get_or_create(&labels).inc();
-            if note.finding.is_error() {
-                self.warn_once(note);
+            if let Finding::Limit { path, limit } = &note.finding {
+                self.exceeded(&note.resource, path, limit);
             }
         }
     }
 
-    /// Says that a selector failed or a program exceeded a limit, once for each field of the
-    /// mapping in use. The reason may quote the item, so it stays in the event's story.
-    fn warn_once(&self, note: &Note) {
-        let path = match &note.finding {
-            Finding::Limit { path, .. } => Some(path.clone()),
-            _ => None,
-        };
-        let key = (note.resource.clone(), path);
+    /// Says that a program exceeded a limit, once for each field of the mapping in use.
+    fn exceeded(&self, resource: &Arc<str>, path: &Arc<str>, limit: &str) {
+        let field = (resource.clone(), path.clone());
         let mut warned = self.warned.lock().expect("no panic while it is held");
-        if warned.contains(&key) {
-            return;
+        if warned.insert(field) {
+            warn!(%resource, %path, limit, "A program of the mapping exceeds a limit.");
         }
-        let resource = &*note.resource;
-        match &note.finding {
-            Finding::Limit { path, limit } => {
-                warn!(resource, %path, limit, "A program of the mapping exceeds a limit.");
-            }
-            _ => warn!(
-                resource,
-                "The mapping fails for an item; see the event's story."
-            ),
-        }
-        warned.insert(key);
     }
 
     fn count_entities(&self, change: Change, count: usize) {

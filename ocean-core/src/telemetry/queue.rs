@@ -1,14 +1,174 @@
 //! What the queue room counts.
 
-use prometheus_client::registry::Registry;
+use std::{sync::atomic::AtomicU64, time::Duration};
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+use tracing::{error, info, warn};
 
 /// Metrics of the queue room.
-#[derive(Debug, Default)]
-pub struct QueueMetrics {}
+#[derive(Debug)]
+pub struct QueueMetrics {
+    accepted: Family<Answer, Counter>,
+    refused: Family<Cause, Counter>,
+    finished: Counter,
+    trimmed: Counter,
+    commit: Histogram,
+    group: Histogram,
+    pending: Gauge,
+    pending_bytes: Gauge,
+    dead: Gauge,
+    oldest: Gauge<f64, AtomicU64>,
+    failures: Counter,
+    refusing: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answer {
+    answer: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Cause {
+    cause: &'static str,
+}
 
 impl QueueMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let _ = registry;
-        Self::default()
+        let registry = registry.sub_registry_with_prefix("queue");
+        let metrics = Self {
+            accepted: Family::default(),
+            refused: Family::default(),
+            finished: Counter::default(),
+            trimmed: Counter::default(),
+            commit: Histogram::new([
+                0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5,
+            ]),
+            group: Histogram::new([1.0, 4.0, 16.0, 64.0, 256.0, 1024.0]),
+            pending: Gauge::default(),
+            pending_bytes: Gauge::default(),
+            dead: Gauge::default(),
+            oldest: Gauge::default(),
+            failures: Counter::default(),
+            refusing: Gauge::default(),
+        };
+        let m = &metrics;
+        registry.register(
+            "events",
+            "Events made durable, by answer",
+            m.accepted.clone(),
+        );
+        registry.register(
+            "refusals",
+            "Requests that could not be stored, by cause",
+            m.refused.clone(),
+        );
+        registry.register(
+            "finished_events",
+            "Events whose fate is on disk",
+            m.finished.clone(),
+        );
+        registry.register(
+            "trimmed_events",
+            "Finished events removed by retention",
+            m.trimmed.clone(),
+        );
+        registry.register_with_unit(
+            "commit",
+            "Time of one commit, its sync included",
+            Unit::Seconds,
+            m.commit.clone(),
+        );
+        registry.register(
+            "commit_events",
+            "New events and fates in one commit",
+            m.group.clone(),
+        );
+        registry.register(
+            "pending_events",
+            "Events that are neither done nor dead",
+            m.pending.clone(),
+        );
+        registry.register_with_unit(
+            "pending",
+            "Size of the bodies and headers of pending events",
+            Unit::Bytes,
+            m.pending_bytes.clone(),
+        );
+        registry.register("dead_events", "Dead letters", m.dead.clone());
+        registry.register_with_unit(
+            "oldest_pending_age",
+            "Age of the oldest pending event",
+            Unit::Seconds,
+            m.oldest.clone(),
+        );
+        registry.register("store_failures", "Commits that failed", m.failures.clone());
+        registry.register(
+            "refusing",
+            "1 while nothing can be accepted",
+            m.refusing.clone(),
+        );
+        metrics
+    }
+
+    /// A commit is durable.
+    pub(crate) fn committed(&self, stored: u64, ignored: u64, duplicates: u64, took: Duration) {
+        let answers = [
+            ("stored", stored),
+            ("ignored", ignored),
+            ("duplicate", duplicates),
+        ];
+        for (answer, count) in answers {
+            if count > 0 {
+                self.accepted
+                    .get_or_create(&Answer { answer })
+                    .inc_by(count);
+            }
+        }
+        self.commit.observe(took.as_secs_f64());
+    }
+
+    /// How many operations that commit held, and how many of them were fates.
+    pub(crate) fn grouped(&self, operations: u64, finished: u64, trimmed: u64) {
+        self.group.observe(operations as f64);
+        self.finished.inc_by(finished);
+        self.trimmed.inc_by(trimmed);
+    }
+
+    /// How full the queue is.
+    pub(crate) fn level(&self, pending: u64, pending_bytes: u64, dead: u64, oldest: Duration) {
+        self.pending.set(pending.cast_signed());
+        self.pending_bytes.set(pending_bytes.cast_signed());
+        self.dead.set(dead.cast_signed());
+        self.oldest.set(oldest.as_secs_f64());
+    }
+
+    /// A request was refused.
+    pub(crate) fn refused(&self, cause: &'static str) {
+        self.refused.get_or_create(&Cause { cause }).inc();
+    }
+
+    /// A commit failed and is tried again.
+    pub(crate) fn commit_failed(&self, reason: &str, waiting: usize) {
+        self.failures.inc();
+        error!(
+            reason,
+            waiting, "The event store cannot be written; refusing events and trying again."
+        );
+    }
+
+    /// Nothing can be accepted from now on.
+    pub(crate) fn refusing(&self, reason: &str) {
+        self.refusing.set(1);
+        warn!(reason, "The queue refuses events.");
+    }
+
+    /// Events are accepted again.
+    pub(crate) fn recovered(&self) {
+        self.refusing.set(0);
+        info!("The queue accepts events again.");
     }
 }

@@ -1,0 +1,172 @@
+//! What callers and the writer share: whether events are let in, and how full the store is.
+
+use std::{
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use crate::queue::{Pressure, QueueError, rate::DrainRate};
+
+/// The bound on bytes that wait for the disk: beyond it the disk does not keep up.
+const MAX_IN_FLIGHT: u64 = 256 << 20;
+/// What a sender is told while the store fails: it tries again by itself within seconds.
+const FAILING_RETRY: Duration = Duration::from_secs(5);
+
+/// Lets events in, or says why not.
+#[derive(Debug)]
+pub(super) struct Gate {
+    max_pending_bytes: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    refusal: Option<Refusal>,
+    level: Level,
+    in_flight: u64,
+    rate: DrainRate,
+}
+
+/// Why nothing is let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// There is no room on the disk.
+    NoRoom(String),
+    /// Writes fail.
+    Failing(String),
+    /// The process is about to end.
+    Closed,
+}
+
+/// How full the store is, as of the last commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Level {
+    pub(super) pending: u64,
+    pub(super) pending_bytes: u64,
+    pub(super) dead: u64,
+    pub(super) oldest: Option<Timestamp>,
+}
+
+impl Gate {
+    pub(super) fn new(max_pending_bytes: u64, level: Level) -> Self {
+        Self {
+            max_pending_bytes,
+            state: Mutex::new(State {
+                level,
+                ..State::default()
+            }),
+        }
+    }
+
+    /// Lets `bytes` in, which count as in flight until [`settle`](Self::settle).
+    pub(super) fn admit(&self, bytes: u64) -> Result<(), QueueError> {
+        let mut state = self.lock();
+        if let Some(refusal) = &state.refusal {
+            return Err(refusal.error(&state.rate));
+        }
+        let pending = state.level.pending_bytes + state.in_flight + bytes;
+        if let Some(over) = pending.checked_sub(self.max_pending_bytes + 1) {
+            return Err(QueueError::Full {
+                reason: self.full(),
+                retry_after: state.rate.time_for(over + 1),
+            });
+        }
+        // A single body may be larger than the bound as long as it is alone.
+        if state.in_flight > 0 && state.in_flight + bytes > MAX_IN_FLIGHT {
+            return Err(QueueError::Full {
+                reason: format!("{} bytes wait for the disk", state.in_flight),
+                retry_after: Duration::from_secs(1),
+            });
+        }
+        state.in_flight += bytes;
+        Ok(())
+    }
+
+    /// After a commit, failed or not: `bytes` are no longer in flight, and how full the store is
+    /// now.
+    pub(super) fn settle(&self, bytes: u64, level: Level) {
+        let mut state = self.lock();
+        state.in_flight -= bytes;
+        state.level = level;
+    }
+
+    /// `bytes` never got into the mailbox.
+    pub(super) fn withdraw(&self, bytes: u64) {
+        self.lock().in_flight -= bytes;
+    }
+
+    pub(super) fn observe_drain(&self, bytes: u64, elapsed: Duration) {
+        self.lock().rate.observe(bytes, elapsed);
+    }
+
+    /// Refuses everything for this reason, or nothing. Once closed it stays closed. Returns whether
+    /// that is a change.
+    pub(super) fn refuse(&self, refusal: Option<Refusal>) -> bool {
+        let mut state = self.lock();
+        if state.refusal == refusal || state.refusal == Some(Refusal::Closed) {
+            return false;
+        }
+        state.refusal = refusal;
+        true
+    }
+
+    /// The error for callers who are refused now.
+    pub(super) fn refusal(&self) -> Option<QueueError> {
+        let state = self.lock();
+        let refusal = state.refusal.as_ref()?;
+        Some(refusal.error(&state.rate))
+    }
+
+    pub(super) fn pressure(&self, now: Timestamp) -> Pressure {
+        let state = self.lock();
+        let Level {
+            pending,
+            pending_bytes,
+            dead,
+            oldest,
+        } = state.level;
+        let refusing = match &state.refusal {
+            Some(Refusal::NoRoom(reason) | Refusal::Failing(reason)) => Some(reason.clone()),
+            Some(Refusal::Closed) => Some("shutting down".into()),
+            None => (pending_bytes >= self.max_pending_bytes).then(|| self.full()),
+        };
+        let age = |oldest| Duration::try_from(now.duration_since(oldest)).unwrap_or_default();
+        Pressure {
+            pending,
+            pending_bytes,
+            dead,
+            refusing,
+            oldest: oldest.map(age),
+        }
+    }
+
+    fn full(&self) -> String {
+        format!(
+            "pending events take up the {} MiB allowed",
+            self.max_pending_bytes >> 20
+        )
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no code panics while holding it")
+    }
+}
+
+impl Refusal {
+    fn error(&self, rate: &DrainRate) -> QueueError {
+        match self {
+            Self::NoRoom(reason) => QueueError::Full {
+                reason: reason.clone(),
+                // Room for a usual group of events; finished ones make it, at the drain rate.
+                retry_after: rate.time_for(16 << 20),
+            },
+            Self::Failing(reason) => QueueError::Failing {
+                reason: reason.clone(),
+                retry_after: FAILING_RETRY,
+            },
+            Self::Closed => QueueError::Closed,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Small writes of the store for its own sake.
+
+use rusqlite::Connection;
+
+use super::schema;
+
+/// Free pages that stay for reuse, 16 MiB: giving back what is needed again at once helps nobody.
+const SPARE_PAGES: i64 = 4096;
+/// Pages given back in one transaction, 1 MiB: a writer waits for it a few milliseconds.
+const SLICE_PAGES: i64 = 256;
+/// An id that no event has; for room that is written to see whether there is some.
+const PROBE: i64 = -1;
+/// What a usual group of events takes.
+const PROBE_BYTES: i64 = 256 << 10;
+
+/// Sees whether a group of events could be written, by writing as much and deleting it.
+pub(super) fn probe(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = schema::immediate(connection)?;
+    transaction.execute(
+        "INSERT OR REPLACE INTO body (id, headers, query, payload) VALUES (?1, '', '', zeroblob(?2))",
+        [PROBE, PROBE_BYTES],
+    )?;
+    transaction.commit()?;
+    connection.execute("DELETE FROM body WHERE id = ?1", [PROBE])?;
+    Ok(())
+}
+
+/// Gives some free pages back to the file system; whether there may be more.
+pub(super) fn give_back_pages(connection: &Connection) -> rusqlite::Result<bool> {
+    let free: i64 = schema::pragma(connection, "freelist_count")?;
+    let slice = (free - SPARE_PAGES).min(SLICE_PAGES);
+    if slice <= 0 {
+        return Ok(false);
+    }
+    let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({slice})"))?;
+    let mut rows = vacuum.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(true)
+}

@@ -1,0 +1,189 @@
+//! The file format: tables, version, migrations, and how connections are set up.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use super::{OpenError, failure};
+
+/// The store's file in the data folder.
+pub(super) const FILE: &str = "queue.db";
+/// `OCEQ`: tells the file from other SQLite databases.
+pub(super) const APPLICATION_ID: i32 = 0x4f43_4551;
+/// Pages of 4 KiB, SQLite's default and the size of a file system block.
+pub(super) const PAGE_BYTES: u64 = 4096;
+/// How long a connection waits for another one's write, such as an operator's command.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// One step from each version to the next; the version of a file is the number of steps taken.
+const MIGRATIONS: &[&str] = &[V1];
+
+const V1: &str = "
+CREATE TABLE event(
+  id INTEGER PRIMARY KEY,
+  received_at INTEGER NOT NULL,
+  path TEXT NOT NULL,
+  name TEXT,
+  delivery TEXT,
+  lanes BLOB NOT NULL,
+  state INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  kept INTEGER NOT NULL,
+  replay_of INTEGER
+) STRICT;
+CREATE TABLE body(
+  id INTEGER PRIMARY KEY,
+  headers TEXT NOT NULL,
+  query TEXT NOT NULL,
+  payload ANY NOT NULL
+) STRICT;
+CREATE TABLE fate(
+  id INTEGER PRIMARY KEY,
+  finished_at INTEGER,
+  next_at INTEGER,
+  attempts INTEGER NOT NULL,
+  restarts INTEGER NOT NULL,
+  reason TEXT,
+  story TEXT
+) STRICT;
+CREATE TABLE command(
+  id INTEGER PRIMARY KEY,
+  created_at INTEGER NOT NULL,
+  action TEXT NOT NULL,
+  result TEXT
+) STRICT;
+CREATE INDEX event_dead ON event(state) WHERE state = 2;
+CREATE VIEW events AS
+SELECT e.id,
+  CASE e.state WHEN 0 THEN 'pending' WHEN 1 THEN 'done' WHEN 2 THEN 'dead'
+    WHEN 3 THEN 'ignored' WHEN 4 THEN 'superseded' ELSE 'discarded' END AS state,
+  e.path, e.name, e.delivery,
+  strftime('%Y-%m-%dT%H:%M:%fZ', e.received_at / 1000000.0, 'unixepoch') AS received,
+  strftime('%Y-%m-%dT%H:%M:%fZ', f.finished_at / 1000000.0, 'unixepoch') AS finished,
+  strftime('%Y-%m-%dT%H:%M:%fZ', f.next_at / 1000000.0, 'unixepoch') AS next_attempt,
+  coalesce(f.attempts, 0) AS attempts, f.reason, e.replay_of, f.story,
+  b.headers, b.query, b.payload
+FROM event e LEFT JOIN fate f ON f.id = e.id LEFT JOIN body b ON b.id = e.id;
+";
+
+/// Opens the store for its one writer; makes or migrates it where needed.
+pub(super) fn open_writer(
+    file: &Path,
+    max_file_bytes: Option<u64>,
+) -> Result<Connection, OpenError> {
+    let wrap = |error: rusqlite::Error| failure::open_error(file, &error);
+    let mut connection = Connection::open_with_flags(
+        file,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .map_err(wrap)?;
+    connection.busy_timeout(BUSY).map_err(wrap)?;
+    // The first read: also where a file that is no database at all is found out.
+    let application: i32 = pragma(&connection, "application_id").map_err(wrap)?;
+    let version: u32 = pragma(&connection, "user_version").map_err(wrap)?;
+    let tables: u32 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(wrap)?;
+    if application != APPLICATION_ID && (application != 0 || tables != 0) {
+        return Err(OpenError::Foreign { file: file.into() });
+    }
+    if version as usize > MIGRATIONS.len() {
+        return Err(OpenError::Newer {
+            file: file.into(),
+            found: version as usize,
+            known: MIGRATIONS.len(),
+        });
+    }
+    configure(&connection, max_file_bytes).map_err(wrap)?;
+    migrate(&mut connection, version).map_err(wrap)?;
+    check_length(&connection, file)?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection, max_file_bytes: Option<u64>) -> rusqlite::Result<()> {
+    // The first two take effect only in a file that has no table yet. Never `mmap_size`: an I/O
+    // error would be a SIGBUS. Never exclusive locking: it would shut operators out.
+    connection.execute_batch(
+        "PRAGMA page_size = 4096;
+         PRAGMA auto_vacuum = INCREMENTAL;
+         PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA wal_autocheckpoint = 4000;
+         PRAGMA journal_size_limit = 33554432;
+         PRAGMA temp_store = MEMORY;",
+    )?;
+    connection.set_prepared_statement_cache_capacity(64);
+    if let Some(bytes) = max_file_bytes {
+        let pages = (bytes / PAGE_BYTES).max(1);
+        connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+fn migrate(connection: &mut Connection, version: u32) -> rusqlite::Result<()> {
+    for (to, sql) in (1u32..).zip(MIGRATIONS).skip(version as usize) {
+        let transaction = immediate(connection)?;
+        transaction.execute_batch(sql)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", to)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// A file that lost its end is found out now rather than by the event that needs a missing page.
+fn check_length(connection: &Connection, file: &Path) -> Result<(), OpenError> {
+    let wrap = |error: rusqlite::Error| failure::open_error(file, &error);
+    // Pages that the log still holds need not be in the file.
+    connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .map_err(wrap)?;
+    let pages: i64 = pragma(connection, "page_count").map_err(wrap)?;
+    let expected = pages.cast_unsigned() * PAGE_BYTES;
+    let found = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
+    if found < expected {
+        return Err(OpenError::Corrupt {
+            file: file.into(),
+            reason: format!("it has {found} of {expected} bytes"),
+        });
+    }
+    Ok(())
+}
+
+/// Opens the store for reading beside the writer, in this process or another.
+pub(super) fn open_reader(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        file,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(BUSY)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -1024;")?;
+    Ok(connection)
+}
+
+/// Opens the store for an operator's command while a server owns it. Such a connection never
+/// checkpoints: that is the writer's.
+pub(super) fn open_commander(file: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        file,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(BUSY)?;
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")?;
+    Ok(connection)
+}
+
+/// Begins a transaction that may write.
+pub(super) fn immediate(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+/// The value of a pragma.
+pub(super) fn pragma<T: rusqlite::types::FromSql>(
+    connection: &Connection,
+    name: &str,
+) -> rusqlite::Result<T> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
+}

@@ -1,0 +1,519 @@
+//! The writer thread: owns the only connection that writes, commits in groups, and keeps what it
+//! cannot write.
+//!
+//! There is no timer for groups: while one transaction is being synced the next one's events
+//! gather in the mailbox.
+
+use std::{
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+    vec,
+};
+
+use rusqlite::Connection;
+use tokio::sync::{Semaphore, oneshot, watch};
+
+use super::{
+    EmbeddedOptions, OpenError,
+    backlog::{self, Survey},
+    batch::{Batch, Effects, Fresh},
+    command,
+    failure::{self, Remedy},
+    gate::{Gate, Level, Refusal},
+    lock::FolderLock,
+    mailbox::{Accept, Command, Mail, Mailbox, Reply},
+    maintenance,
+    retention::{Trimmed, Trimmer},
+    schema,
+    space::Space,
+};
+use crate::{
+    event::EventId,
+    failpoint,
+    queue::{
+        ActionResult, Cached, Change, FeedSender, Pending, QueueError, Receipt, dedupe::Dedupe,
+    },
+    telemetry::Telemetry,
+};
+
+/// One transaction holds at most so much: an ack waits for all of it.
+const GROUP_OPERATIONS: usize = 4096;
+const GROUP_BYTES: u64 = 8 << 20;
+/// How often the writer looks after what is not urgent.
+const TICK: Duration = Duration::from_secs(1);
+/// The pauses between attempts while the store fails.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Larger bodies are read from disk when their turn comes.
+const LARGEST_CACHED: u64 = 1 << 20;
+/// What an event takes in memory beside its body.
+const CACHED_OVERHEAD: u64 = 1024;
+
+/// What callers and the writer share.
+pub(super) struct Shared {
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) gate: Gate,
+    pub(super) ended: watch::Sender<bool>,
+}
+
+pub(super) struct Writer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) options: EmbeddedOptions,
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) feed: FeedSender,
+    pub(super) cache: Arc<Semaphore>,
+    pub(super) space: Space,
+    pub(super) level: Level,
+    pub(super) dedupe: Dedupe,
+    pub(super) trimmer: Trimmer,
+    pub(super) last_id: i64,
+    // Absent while the store fails and has to be opened anew.
+    pub(super) connection: Option<Connection>,
+    pub(super) failing: Option<Failing>,
+    pub(super) work: Work,
+    pub(super) _lock: FolderLock,
+}
+
+/// How long the store has been failing, so to speak.
+pub(super) struct Failing {
+    next_try: Instant,
+    pause: Duration,
+}
+
+/// What one round reuses or passes to the next.
+pub(super) struct Work {
+    scratch: Vec<u8>,
+    replies: Vec<(
+        oneshot::Sender<Result<Vec<Receipt>, QueueError>>,
+        Vec<Receipt>,
+    )>,
+    drained_bytes: u64,
+    ticked: Instant,
+    oldest_id: i64,
+    data_version: Option<i64>,
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Self {
+            scratch: Vec::new(),
+            replies: Vec::new(),
+            drained_bytes: 0,
+            ticked: Instant::now(),
+            oldest_id: i64::MIN,
+            data_version: None,
+        }
+    }
+}
+
+impl Writer {
+    pub(super) fn run(mut self) {
+        let ended = Ended(Arc::clone(&self.shared));
+        let mailbox = Arc::clone(&self.shared.mailbox);
+        let mut mail = Mail::default();
+        self.tick();
+        loop {
+            let patience = match &self.failing {
+                Some(failing) => {
+                    mailbox.rest(failing.next_try.saturating_duration_since(Instant::now()));
+                    Duration::ZERO
+                }
+                None => TICK.saturating_sub(self.work.ticked.elapsed()),
+            };
+            let closed = mailbox.take(&mut mail, patience);
+            self.write(&mut mail);
+            if self.work.ticked.elapsed() >= TICK {
+                self.tick();
+            }
+            if closed && (mailbox.is_empty() || self.failing.is_some()) {
+                break;
+            }
+        }
+        if self.failing.is_some() {
+            tracing::error!(
+                "The event store still cannot be written; events whose fate is not on disk run \
+                 again after the next start."
+            );
+        }
+        // The folder is free and the feed has ended before anyone hears that the queue is closed.
+        drop(self);
+        drop(ended);
+    }
+
+    /// Writes all of `mail`, or puts its changes back and answers everyone else.
+    fn write(&mut self, mail: &mut Mail) {
+        if self.failing.is_some()
+            && let Err(reason) = self.recover()
+        {
+            self.fail(Remedy::Reopen, reason, mail.changes.len());
+            self.give_up(mail, 0);
+            return;
+        }
+        let mut accepts = mem::take(&mut mail.accepts).into_iter();
+        let mut done = 0;
+        loop {
+            let end = mail.changes.len().min(done + GROUP_OPERATIONS);
+            let changes = &mail.changes[done..end];
+            if accepts.len() == 0 && changes.is_empty() && mail.commands.is_empty() {
+                break;
+            }
+            match self.commit(&mut accepts, changes, &mut mail.commands) {
+                Ok(()) => done = end,
+                Err(error) => {
+                    let waiting = mail.changes.len() - done;
+                    self.fail(failure::remedy(&error), failure::describe(&error), waiting);
+                    mail.accepts = accepts.collect();
+                    self.give_up(mail, done);
+                    return;
+                }
+            }
+        }
+        mail.changes.clear();
+        for flush in mail.flushes.drain(..) {
+            // Whoever asked may have gone.
+            let _ = flush.send(());
+        }
+    }
+
+    fn commit(
+        &mut self,
+        accepts: &mut vec::IntoIter<Accept>,
+        changes: &[(EventId, Change)],
+        commands: &mut Vec<Command>,
+    ) -> rusqlite::Result<()> {
+        let began = Instant::now();
+        let now_micros = self.options.clock.now().as_microsecond();
+        self.dedupe.expire(now_micros);
+        let mut effects = Effects::default();
+        let mut bytes = 0;
+        let written = self.transact(
+            accepts,
+            changes,
+            commands,
+            now_micros,
+            &mut effects,
+            &mut bytes,
+        );
+        let (last_id, trimmed, results) = match written {
+            Ok(written) => written,
+            Err(error) => {
+                for undo in effects.undo.into_iter().rev() {
+                    self.dedupe.undo(undo);
+                }
+                self.shared.gate.settle(bytes, self.level);
+                return Err(error);
+            }
+        };
+        failpoint::hit("queue.after_commit");
+        self.last_id = last_id;
+        self.settle(&effects, trimmed);
+        self.shared.gate.settle(bytes, self.level);
+        let operations = changes.len() as u64 + effects.stored + effects.ignored;
+        for (reply, receipts) in self.work.replies.drain(..) {
+            // The sender may have hung up; the event is stored all the same.
+            let _ = reply.send(Ok(receipts));
+        }
+        for (command, results) in commands.drain(..).zip(results) {
+            if let Reply::Caller(reply) = command.reply {
+                let _ = reply.send(Ok(results));
+            }
+        }
+        failpoint::hit("queue.after_ack");
+        for fresh in effects.fresh {
+            self.hand_out(fresh);
+        }
+        let metrics = &self.telemetry.queue;
+        metrics.committed(
+            effects.stored,
+            effects.ignored,
+            effects.duplicates,
+            began.elapsed(),
+        );
+        metrics.grouped(operations, effects.finished, trimmed.rows);
+        Ok(())
+    }
+
+    #[expect(
+        clippy::type_complexity,
+        reason = "what a transaction leaves behind, taken apart at once by its one caller"
+    )]
+    fn transact(
+        &mut self,
+        accepts: &mut vec::IntoIter<Accept>,
+        changes: &[(EventId, Change)],
+        commands: &[Command],
+        now_micros: i64,
+        effects: &mut Effects,
+        bytes: &mut u64,
+    ) -> rusqlite::Result<(i64, Trimmed, Vec<Vec<ActionResult>>)> {
+        let connection = self.connection.as_mut().expect("reopened by `recover`");
+        let transaction = schema::immediate(connection)?;
+        let mut batch = Batch::new(
+            &transaction,
+            &mut self.work.scratch,
+            &mut self.dedupe,
+            effects,
+            now_micros,
+            self.last_id,
+        )?;
+        for (id, change) in changes {
+            batch.apply(*id, change)?;
+        }
+        let mut results = Vec::with_capacity(commands.len());
+        for command in commands {
+            let result = batch.operate(&command.action)?;
+            if let Reply::Row(row) = command.reply {
+                command::answer(&transaction, row, &Ok(&result))?;
+            }
+            results.push(result);
+        }
+        let mut operations = changes.len();
+        while operations < GROUP_OPERATIONS
+            && *bytes < GROUP_BYTES
+            && let Some(accept) = accepts.next()
+        {
+            operations += accept.events.len();
+            *bytes += accept.bytes;
+            // Noted first, so that it is answered should the transaction fail.
+            let receipts = Vec::with_capacity(accept.events.len());
+            self.work.replies.push((accept.reply, receipts));
+            for new in accept.events {
+                let receipt = batch.accept(new)?;
+                let (_, receipts) = self.work.replies.last_mut().expect("just pushed");
+                receipts.push(receipt);
+            }
+        }
+        let last_id = batch.last_id();
+        drop(batch);
+        let trimmed = if self.trimmer.is_over() {
+            // Twice as fast as events finish, so that the bound is reached.
+            let limit = (operations as u32 * 2).clamp(16, 512);
+            self.trimmer
+                .step(&transaction, now_micros, last_id, limit)?
+        } else {
+            Trimmed::default()
+        };
+        failpoint::hit("queue.before_commit");
+        transaction.commit()?;
+        Ok((last_id, trimmed, results))
+    }
+
+    fn settle(&mut self, effects: &Effects, trimmed: Trimmed) {
+        let level = &mut self.level;
+        level.pending = level.pending.saturating_add_signed(effects.pending);
+        level.pending_bytes = level
+            .pending_bytes
+            .saturating_add_signed(effects.pending_bytes);
+        level.dead = level.dead.saturating_add_signed(effects.dead);
+        self.trimmer.settle(effects.finished_bytes, trimmed);
+        self.work.drained_bytes += effects.drained_bytes;
+    }
+
+    fn hand_out(&self, fresh: Fresh) {
+        let Fresh { id, lanes, event } = fresh;
+        let cached = event.and_then(|(event, bytes)| {
+            if bytes > LARGEST_CACHED {
+                return None;
+            }
+            let permits = u32::try_from(bytes + CACHED_OVERHEAD).ok()?;
+            let permit = Arc::clone(&self.cache)
+                .try_acquire_many_owned(permits)
+                .ok()?;
+            Some(Cached {
+                event,
+                permit: Some(permit),
+            })
+        });
+        // Nobody listens any more when the process is about to end.
+        let _ = self.feed.send(Pending {
+            id,
+            lanes,
+            not_before: None,
+            resumed: false,
+            cached,
+        });
+    }
+
+    // === Failure ===
+
+    fn fail(&mut self, remedy: Remedy, reason: String, waiting: usize) {
+        self.telemetry.queue.commit_failed(&reason, waiting);
+        if remedy == Remedy::Reopen {
+            self.connection = None;
+        }
+        self.refuse(Some(match remedy {
+            Remedy::Room => Refusal::NoRoom(reason),
+            Remedy::Patience | Remedy::Reopen => Refusal::Failing(reason),
+        }));
+        let pause = match &self.failing {
+            Some(failing) => (failing.pause * 2).min(LONGEST_PAUSE),
+            None => FIRST_PAUSE,
+        };
+        self.failing = Some(Failing {
+            next_try: Instant::now() + pause,
+            pause,
+        });
+    }
+
+    /// Answers everyone in `mail`; changes from `done` on are kept, in order.
+    fn give_up(&mut self, mail: &mut Mail, done: usize) {
+        let error = self.shared.gate.refusal().unwrap_or(QueueError::Closed);
+        for (reply, _) in self.work.replies.drain(..) {
+            let _ = reply.send(Err(error.clone()));
+        }
+        for accept in mail.accepts.drain(..) {
+            self.shared.gate.withdraw(accept.bytes);
+            let _ = accept.reply.send(Err(error.clone()));
+        }
+        for command in mail.commands.drain(..) {
+            // A row of the table stays unanswered and is found again.
+            if let Reply::Caller(reply) = command.reply {
+                let _ = reply.send(Err(error.clone()));
+            }
+        }
+        let changes = mail.changes.split_off(done);
+        mail.changes.clear();
+        let flushes = mem::take(&mut mail.flushes);
+        self.shared.mailbox.put_back(changes, flushes);
+    }
+
+    /// Sees whether the store can be written again.
+    fn recover(&mut self) -> Result<(), String> {
+        if self.connection.is_none() {
+            self.reopen().map_err(|error| error.to_string())?;
+        }
+        let connection = self.connection.as_mut().expect("just opened");
+        maintenance::probe(connection).map_err(|error| failure::describe(&error))?;
+        self.failing = None;
+        self.refuse(self.space.shortage().map(Refusal::NoRoom));
+        Ok(())
+    }
+
+    /// Opens the store anew and takes stock again: a commit that was reported as failed may be on
+    /// disk all the same, and its events then are as good as accepted.
+    fn reopen(&mut self) -> Result<(), OpenError> {
+        let file = self.options.folder.join(schema::FILE);
+        let connection = schema::open_writer(&file, self.options.max_file_bytes)?;
+        let wrap = |error| failure::open_error(&file, &error);
+        let now = self.options.clock.now().as_microsecond();
+        let window = self.options.dedupe_window;
+        let survey = Survey::take(&connection, now, window).map_err(wrap)?;
+        let unknown = backlog::pending(&connection, self.last_id, i64::MAX, false, u32::MAX);
+        for pending in unknown.map_err(wrap)? {
+            let _ = self.feed.send(pending);
+        }
+        self.level = survey.level;
+        self.dedupe = survey.dedupe;
+        self.last_id = self.last_id.max(survey.last_id);
+        self.trimmer = Trimmer::new(self.options.retention, window, survey.finished_bytes);
+        self.work.oldest_id = i64::MIN;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    fn refuse(&self, refusal: Option<Refusal>) {
+        if !self.shared.gate.refuse(refusal.clone()) {
+            return;
+        }
+        match refusal {
+            Some(Refusal::NoRoom(reason) | Refusal::Failing(reason)) => {
+                self.telemetry.queue.refusing(&reason);
+            }
+            Some(Refusal::Closed) => {}
+            None => self.telemetry.queue.recovered(),
+        }
+    }
+
+    // === Housekeeping ===
+
+    /// Once a second: what is not urgent.
+    fn tick(&mut self) {
+        let elapsed = mem::replace(&mut self.work.ticked, Instant::now()).elapsed();
+        let drained = mem::take(&mut self.work.drained_bytes);
+        self.shared.gate.observe_drain(drained, elapsed);
+        if self.failing.is_some() {
+            return;
+        }
+        self.refuse(self.space.shortage().map(Refusal::NoRoom));
+        if let Err(error) = self.housekeeping() {
+            self.fail(failure::remedy(&error), failure::describe(&error), 0);
+        }
+        let now = self.options.clock.now();
+        let age = (self.level.oldest).map(|oldest| now.duration_since(oldest));
+        let age = age
+            .and_then(|age| Duration::try_from(age).ok())
+            .unwrap_or_default();
+        let Level {
+            pending,
+            pending_bytes,
+            dead,
+            ..
+        } = self.level;
+        self.telemetry
+            .queue
+            .level(pending, pending_bytes, dead, age);
+        self.shared.gate.settle(0, self.level);
+    }
+
+    fn housekeeping(&mut self) -> rusqlite::Result<()> {
+        let Some(connection) = &self.connection else {
+            return Ok(());
+        };
+        let oldest = backlog::oldest(connection, self.work.oldest_id)?;
+        self.level.oldest = oldest.map(|(id, received_at)| {
+            self.work.oldest_id = id;
+            received_at
+        });
+        if oldest.is_none() {
+            self.work.oldest_id = self.last_id;
+        }
+        // Changes only when another connection committed, which then may have left a command.
+        let version = schema::pragma(connection, "data_version")?;
+        if self.work.data_version.replace(version) != Some(version) {
+            let now_micros = self.options.clock.now().as_microsecond();
+            let mut commands = command::waiting(connection, now_micros)?;
+            if !commands.is_empty() {
+                self.commit(&mut Vec::new().into_iter(), &[], &mut commands)?;
+            }
+        }
+        self.trimmer.sweep_if_due();
+        self.tidy()
+    }
+
+    /// Trims a batch, then, as long as nobody waits, more batches and free pages.
+    fn tidy(&mut self) -> rusqlite::Result<()> {
+        let now_micros = self.options.clock.now().as_microsecond();
+        let mailbox = Arc::clone(&self.shared.mailbox);
+        let connection = self.connection.as_mut().expect("checked by `housekeeping`");
+        loop {
+            let transaction = schema::immediate(connection)?;
+            let step = self
+                .trimmer
+                .step(&transaction, now_micros, self.last_id, 256)?;
+            transaction.commit()?;
+            self.trimmer.settle(0, step);
+            self.telemetry.queue.grouped(0, 0, step.rows);
+            if !step.moved() || !mailbox.is_empty() {
+                break;
+            }
+        }
+        while mailbox.is_empty() && maintenance::give_back_pages(connection)? {}
+        Ok(())
+    }
+}
+
+/// Says that the writer is gone, however it went.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.mailbox.close();
+        self.0.gate.refuse(Some(if std::thread::panicking() {
+            Refusal::Failing("its writer stopped; restart the process".into())
+        } else {
+            Refusal::Closed
+        }));
+        self.0.ended.send_replace(true);
+    }
+}
