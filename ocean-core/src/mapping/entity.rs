@@ -58,7 +58,7 @@ pub(super) fn build<'b>(
         out: Vec::with_capacity(1024),
         identifier: None,
         blueprint: None,
-        failed: false,
+        failure: None,
     };
     for field in &resource.fields {
         let names = matches!(field.role, Role::Identifier | Role::Blueprint);
@@ -76,7 +76,8 @@ struct Builder<'b> {
     out: Vec<u8>,
     identifier: Option<Identifier>,
     blueprint: Option<Arc<str>>,
-    failed: bool,
+    // Told only of an item that has an identity: what makes no entity cannot have a bad one.
+    failure: Option<Finding>,
 }
 
 impl<'b> Builder<'b> {
@@ -203,8 +204,7 @@ impl<'b> Builder<'b> {
         self.out.truncate(start);
         if self.purpose == Purpose::Upsert {
             let message = format!("`{}` gave {what}; it must give text or null", leaf.path);
-            self.findings.push(Finding::Failed(message));
-            self.failed = true;
+            self.failure = Some(Finding::Failed(message));
         }
     }
 
@@ -214,20 +214,20 @@ impl<'b> Builder<'b> {
 
     fn finish(mut self) -> Option<Entity> {
         self.out.push(b'}');
-        match (self.blueprint, self.identifier) {
-            _ if self.failed => None,
-            (Some(blueprint), Some(identifier)) => Some(Entity {
-                key: EntityKey {
-                    blueprint,
-                    identifier,
-                },
-                json: self.out.into(),
-            }),
-            _ => {
-                self.findings.push(Finding::NoIdentity);
-                None
-            }
+        let (Some(blueprint), Some(identifier)) = (self.blueprint, self.identifier) else {
+            self.findings.push(Finding::NoIdentity);
+            return None;
+        };
+        if let Some(failure) = self.failure {
+            self.findings.push(failure);
+            return None;
         }
+        let key = EntityKey {
+            blueprint,
+            identifier,
+        };
+        let json = self.out.into();
+        Some(Entity { key, json })
     }
 }
 

@@ -181,6 +181,15 @@ fn icons_and_teams_become_text() {
 }
 
 #[test]
+fn a_bad_icon_is_no_failure_of_an_item_that_makes_no_entity() {
+    check(
+        json!({"identifier": ".id", "blueprint": "'b'", "icon": "[]"}),
+        json!({"id": ""}),
+        expect!["? issue-0: no entity: `identifier` or `blueprint` is empty"],
+    );
+}
+
+#[test]
 fn search_objects_are_evaluated_leaf_by_leaf() {
     let search = json!({"combinator": "'or'", "rules": [
         {"property": "'email'", "operator": "'='", "value": ".mail"},
