@@ -43,7 +43,10 @@ fn arguments<I: Integration>() -> Result<cli::Cli, clap::Error> {
         .name(name.clone())
         .bin_name(name)
         .version(I::VERSION)
-        .about(format!("Keeps Port in step with {}, event by event", I::NAME))
+        .about(format!(
+            "Keeps Port in step with {}, event by event",
+            I::NAME
+        ))
         .mut_subcommand("run", |run| run.after_long_help(settings.clone()))
         .after_help("`run --help` lists every setting.");
     cli::Cli::from_arg_matches(&command.try_get_matches()?)

@@ -73,7 +73,10 @@ pub(crate) fn catalog<I: Integration>(
         CatalogKind::Local => {
             let folder = &settings.queue.folder;
             std::fs::create_dir_all(folder).map_err(|error| {
-                StartError::new(format!("cannot make the folder {}: {error}", folder.display()))
+                StartError::new(format!(
+                    "cannot make the folder {}: {error}",
+                    folder.display()
+                ))
             })?;
             let name = integration_name::<I>(settings);
             let local = LocalCatalog::open(&folder.join(CATALOG_FILE), &name, prepared.clock)?;
@@ -120,7 +123,10 @@ fn port_options<I: Integration>(settings: &Settings) -> PortOptions {
             max_bytes: port.batch_max_bytes,
             ..BatchOptions::default()
         },
-        http: HttpOptions { verify_tls: port.verify_tls, ..PortOptions::http_defaults() },
+        http: HttpOptions {
+            verify_tls: port.verify_tls,
+            ..PortOptions::http_defaults()
+        },
         ..PortOptions::new(
             port.base_url.clone(),
             &port.client_id,

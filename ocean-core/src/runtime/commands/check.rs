@@ -35,11 +35,16 @@ pub(super) fn check<I: Integration>(
     match Prepared::<I>::new(layers, processors) {
         Err(error) => findings.problems.extend(error.problems().iter().cloned()),
         Ok(prepared) => {
-            findings.passed.push(format!("settings and {} processors", prepared.registry.iter().len()));
+            findings.passed.push(format!(
+                "settings and {} processors",
+                prepared.registry.iter().len()
+            ));
             findings.hints.extend(unknown_names(layers, &prepared.spec));
             match runtime() {
                 Ok(runtime) => runtime.block_on(reach(&prepared, &mut findings)),
-                Err(error) => findings.problems.push(format!("cannot start a runtime: {error}")),
+                Err(error) => findings
+                    .problems
+                    .push(format!("cannot start a runtime: {error}")),
             }
         }
     }
@@ -62,32 +67,49 @@ async fn reach<I: Integration>(prepared: &Prepared<I>, findings: &mut Findings) 
         Err(error) => return findings.problems.extend(error.problems().iter().cloned()),
     };
     if let Err(error) = catalog.probe().await {
-        return findings.problems.push(format!("the catalog cannot be used: {error}"));
+        return findings
+            .problems
+            .push(format!("the catalog cannot be used: {error}"));
     }
     findings.passed.push("the catalog answers".to_owned());
     let config = match catalog.app_config().await {
         Ok(config) => config,
         Err(error) => {
-            return findings.problems.push(format!("the mapping cannot be loaded: {error}"));
+            return findings
+                .problems
+                .push(format!("the mapping cannot be loaded: {error}"));
         }
     };
     match Mapping::compile(&config, &prepared.mapping_options()) {
         Ok(mapping) => {
-            findings.passed.push(format!("the mapping has {} resources", mapping.resources().len()));
-            findings.problems.extend(mapping.problems().iter().map(ToString::to_string));
+            findings.passed.push(format!(
+                "the mapping has {} resources",
+                mapping.resources().len()
+            ));
+            findings
+                .problems
+                .extend(mapping.problems().iter().map(ToString::to_string));
         }
         Err(error) => findings.problems.extend(error.problems),
     }
 }
 
 fn report(findings: &Findings, as_json: bool) -> anyhow::Result<()> {
-    let Findings { problems, hints, passed } = findings;
+    let Findings {
+        problems,
+        hints,
+        passed,
+    } = findings;
     if as_json {
         let report = json!({"ok": problems.is_empty(), "problems": problems, "hints": hints, "passed": passed});
         return print(&format!("{}\n", serde_json::to_string_pretty(&report)?));
     }
     let mut text = String::new();
-    for (sign, lines) in [("ok      ", passed), ("hint    ", hints), ("problem ", problems)] {
+    for (sign, lines) in [
+        ("ok      ", passed),
+        ("hint    ", hints),
+        ("problem ", problems),
+    ] {
         for line in lines {
             text.push_str(&format!("{sign} {line}\n"));
         }

@@ -18,7 +18,10 @@ const LIMIT: usize = 1_000;
 pub(super) async fn entities(folder: &Path, arguments: &EntitiesArgs) -> anyhow::Result<()> {
     let file = folder.join(CATALOG_FILE);
     if !file.exists() {
-        bail!("there is no local catalog at {}; `dev` makes one", file.display());
+        bail!(
+            "there is no local catalog at {}; `dev` makes one",
+            file.display()
+        );
     }
     // Who asks does not matter for reading.
     let reader = IntegrationName {
@@ -43,8 +46,16 @@ pub(super) async fn entities(folder: &Path, arguments: &EntitiesArgs) -> anyhow:
                 serde_json::Value::String(text) => text.clone(),
                 other => other.to_string(),
             };
-            vec![text("blueprint"), text("identifier"), text("title"), text("properties")]
+            vec![
+                text("blueprint"),
+                text("identifier"),
+                text("title"),
+                text("properties"),
+            ]
         })
         .collect();
-    print(&table(&["BLUEPRINT", "IDENTIFIER", "TITLE", "PROPERTIES"], &rows))
+    print(&table(
+        &["BLUEPRINT", "IDENTIFIER", "TITLE", "PROPERTIES"],
+        &rows,
+    ))
 }

@@ -36,7 +36,8 @@ pub(super) async fn simulate<I: Integration>(
 ) -> anyhow::Result<()> {
     let supervisor = Supervisor::default();
     if arguments.dev {
-        let kit = I::dev().with_context(|| format!("{} brings no stand-in of its tool", I::NAME))?;
+        let kit =
+            I::dev().with_context(|| format!("{} brings no stand-in of its tool", I::NAME))?;
         let stand_in = StandIn::serve(kit.api, &supervisor)?;
         dev::settings::<I>(&mut layers, &stand_in.url());
     }
@@ -49,11 +50,16 @@ pub(super) async fn simulate<I: Integration>(
         .with_context(|| {
             let paths = prepared.sources.iter().map(|source| &*source.source().path);
             let paths: Vec<_> = paths.collect();
-            format!("no source `{}`; there are {}", arguments.path, paths.join(", "))
+            format!(
+                "no source `{}`; there are {}",
+                arguments.path,
+                paths.join(", ")
+            )
         })?;
     let headers = headers(&arguments.headers)?;
     let body = read(&arguments.body)?;
-    let (verdict, received) = ingress::receive(source, headers, body.into(), prepared.clock).await?;
+    let (verdict, received) =
+        ingress::receive(source, headers, body.into(), prepared.clock).await?;
     let mut reports = Vec::new();
     for event in &received {
         reports.push(trial(&prepared, &mapping, event).await);
@@ -83,7 +89,11 @@ async fn trial<I: Integration>(
     mapping: &Mapping,
     event: &WebhookEvent,
 ) -> TrialReport {
-    let trial = Trial { registry: &prepared.registry, mapping, state: &prepared.state };
+    let trial = Trial {
+        registry: &prepared.registry,
+        mapping,
+        state: &prepared.state,
+    };
     dispatch::trial(&trial, event).await
 }
 
@@ -111,7 +121,10 @@ pub(super) async fn replay<I: Integration>(
     let prepared = Prepared::<I>::new(&layers, processors)?;
     let supervisor = Supervisor::default();
     let (catalog, _) = rooms::catalog(&prepared, &supervisor)?;
-    let config = catalog.app_config().await.context("the mapping cannot be loaded")?;
+    let config = catalog
+        .app_config()
+        .await
+        .context("the mapping cannot be loaded")?;
     let mapping = Arc::new(Mapping::compile(&config, &prepared.mapping_options())?);
     events::replay(folder, arguments, &registry, async |stored| {
         Ok(trial(&prepared, &mapping, &stored.event).await.to_string())
@@ -124,6 +137,8 @@ struct Kinds(Registry);
 impl KindOf for Kinds {
     fn is_for(&self, stored: &Stored, kind: &str) -> bool {
         let route = self.0.route(&stored.event);
-        route.iter().any(|&place| self.0.get(place).spec.kinds.contains(&kind))
+        route
+            .iter()
+            .any(|&place| self.0.get(place).spec.kinds.contains(&kind))
     }
 }

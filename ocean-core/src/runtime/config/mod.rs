@@ -175,7 +175,10 @@ impl Settings {
             processing_mode: reader
                 .one_of(
                     "OCEAN__PROCESSING_MODE",
-                    &[("dsp", ProcessingMode::Dsp), ("ocean-core", ProcessingMode::OceanCore)],
+                    &[
+                        ("dsp", ProcessingMode::Dsp),
+                        ("ocean-core", ProcessingMode::OceanCore),
+                    ],
                 )
                 .unwrap_or(ProcessingMode::OceanCore),
             lakehouse_enabled: reader.flag("OCEAN__LAKEHOUSE_ENABLED"),
@@ -422,7 +425,12 @@ impl Reader<'_> {
 
     /// As upstream's listeners announce themselves, so that Port keeps what it knows.
     fn changelog_destination(&mut self) -> Value {
-        match self.text("OCEAN__EVENT_LISTENER__TYPE").unwrap_or_default().to_uppercase().as_str() {
+        match self
+            .text("OCEAN__EVENT_LISTENER__TYPE")
+            .unwrap_or_default()
+            .to_uppercase()
+            .as_str()
+        {
             "KAFKA" => serde_json::json!({"type": "KAFKA"}),
             "WEBHOOK" => match self.url("OCEAN__EVENT_LISTENER__APP_HOST") {
                 Some(host) => {
@@ -430,9 +438,8 @@ impl Reader<'_> {
                     serde_json::json!({"type": "WEBHOOK", "url": url})
                 }
                 None => {
-                    self.problems.add(
-                        "no `OCEAN__EVENT_LISTENER__APP_HOST`: the listener WEBHOOK needs it",
-                    );
+                    self.problems
+                        .add("no `OCEAN__EVENT_LISTENER__APP_HOST`: the listener WEBHOOK needs it");
                     Value::Null
                 }
             },

@@ -78,8 +78,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Some("POLLING"),
         "upstream's listener; all but ONCE and ACTIONS_ONLY mean live events here",
     ),
-    setting("OCEAN__EVENT_LISTENER__APP_HOST", None, "public URL, for upstream's listener WEBHOOK"),
-    setting("OCEAN__RUNTIME", Some("OnPrem"), "`OnPrem`, or `Saas` where Port runs the integration"),
+    setting(
+        "OCEAN__EVENT_LISTENER__APP_HOST",
+        None,
+        "public URL, for upstream's listener WEBHOOK",
+    ),
+    setting(
+        "OCEAN__RUNTIME",
+        Some("OnPrem"),
+        "`OnPrem`, or `Saas` where Port runs the integration",
+    ),
     setting(
         "OCEAN__EVENT_WORKERS_COUNT",
         Some("64"),
