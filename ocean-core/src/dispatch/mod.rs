@@ -26,6 +26,7 @@ mod lanes;
 mod pointer;
 mod settle;
 mod shared;
+mod takeup;
 mod trial;
 mod verdict;
 mod writes;
@@ -72,6 +73,7 @@ pub struct DispatchOptions {
 /// Starts dispatch under `supervisor`. When shutdown is requested it takes up nothing new, lets
 /// running handlers finish, and ends; what was not finished stays in the queue.
 pub fn start(parts: DispatchParts, supervisor: &Supervisor) {
-    let driver = Driver::new(Arc::new(Worker::new(&parts)));
+    let worker = Worker::new(&parts, supervisor.shutdown());
+    let driver = Driver::new(Arc::new(worker));
     supervisor.spawn("dispatch", driver.drive(parts.feed, supervisor.shutdown()));
 }

@@ -11,7 +11,7 @@ use std::{
 use smallvec::SmallVec;
 use tokio::sync::OnceCell;
 
-use super::job::Loaded;
+use super::takeup::Loaded;
 use crate::{
     event::EventId,
     lane::{Lane, Lanes},
@@ -98,10 +98,13 @@ impl SharedEvents {
         }
     }
 
-    /// A turn ends without having changed anything.
-    pub(super) fn pause(&self, id: EventId) {
+    /// A turn ends without having changed anything. If it had to note that the event is taken up
+    /// again, the next has to.
+    pub(super) fn pause(&self, id: EventId, entered: &Entered) {
         let mut events = self.lock();
-        events.get_mut(&id).expect("it was entered").leave();
+        let shared = events.get_mut(&id).expect("it was entered");
+        shared.resumed |= entered.resume;
+        shared.leave();
     }
 
     /// A turn ends: `runs` holds the runs of its processors. Calls `record` with what this makes of
