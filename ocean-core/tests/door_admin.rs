@@ -33,27 +33,18 @@ async fn issue(event: &WebhookEvent) -> Result<Option<Raw>, ProcessorError> {
 #[derive(Debug)]
 struct Things;
 
-impl Things {
-    fn of(blueprint: Option<&str>) -> Vec<Value> {
-        let all = [("a", "1"), ("a", "2 / 3"), ("b", "1")];
-        let fitting = all
-            .iter()
-            .filter(|(of, _)| blueprint.is_none_or(|blueprint| blueprint == *of));
-        fitting
-            .map(|(of, id)| json!({"blueprint": of, "identifier": id}))
-            .collect()
-    }
-}
-
 impl EntityBrowser for Things {
     fn list<'a>(
         &'a self,
         blueprint: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Value>, CatalogError>> {
-        let mut entities = Self::of(blueprint);
-        entities.truncate(limit);
-        Box::pin(std::future::ready(Ok(entities)))
+        let all = [("a", "1"), ("a", "2 / 3"), ("b", "1")];
+        let fitting = all
+            .into_iter()
+            .filter(move |(of, _)| blueprint.is_none_or(|blueprint| blueprint == *of));
+        let entities = fitting.map(|(of, id)| json!({"blueprint": of, "identifier": id}));
+        Box::pin(std::future::ready(Ok(entities.take(limit).collect())))
     }
 
     fn get<'a>(
@@ -61,9 +52,12 @@ impl EntityBrowser for Things {
         blueprint: &'a str,
         identifier: &'a str,
     ) -> BoxFuture<'a, Result<Option<Value>, CatalogError>> {
-        let mut entities = Self::of(Some(blueprint)).into_iter();
-        let found = entities.find(|entity| entity["identifier"] == identifier);
-        Box::pin(std::future::ready(Ok(found)))
+        Box::pin(async move {
+            let all = self.list(Some(blueprint), usize::MAX).await?;
+            Ok(all
+                .into_iter()
+                .find(|entity| entity["identifier"] == identifier))
+        })
     }
 }
 

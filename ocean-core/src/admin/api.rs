@@ -115,10 +115,7 @@ impl Api {
             }
             ["dead", id, "discard"] => self.operate(Action::Discard(vec![parse_id(id)?])).await,
             ["entities"] => self.entities(query).await,
-            ["entities", blueprint, identifier] => {
-                self.entity(blueprint.to_owned(), identifier.to_owned())
-                    .await
-            }
+            ["entities", blueprint, identifier] => self.entity(blueprint, identifier).await,
             ["processors"] => {
                 let processors: Vec<_> = self.registry.iter().map(view::processor).collect();
                 Ok(json!({ "processors": processors }))
@@ -188,15 +185,15 @@ impl Api {
     }
 
     async fn entities(&self, query: &Query) -> Result<Value, Problem> {
-        let browser = self.browser()?;
-        let limit = query.limit()?;
-        let entities = browser.list(query.get("blueprint"), limit).await?;
-        Ok(json!({"entities": entities}))
+        let entities = self
+            .browser()?
+            .list(query.get("blueprint"), query.limit()?)
+            .await?;
+        Ok(json!({ "entities": entities }))
     }
 
-    async fn entity(&self, blueprint: String, identifier: String) -> Result<Value, Problem> {
-        let browser = self.browser()?;
-        let entity = browser.get(&blueprint, &identifier).await?;
+    async fn entity(&self, blueprint: &str, identifier: &str) -> Result<Value, Problem> {
+        let entity = self.browser()?.get(blueprint, identifier).await?;
         entity.ok_or(Problem::NotFound("such entity"))
     }
 
@@ -205,9 +202,8 @@ impl Api {
         journal.ok_or(Problem::NotAvailable("this queue keeps no history"))
     }
 
-    fn browser(&self) -> Result<Arc<dyn EntityBrowser>, Problem> {
-        let browser = self.browser.clone();
-        browser.ok_or(Problem::NotAvailable(
+    fn browser(&self) -> Result<&dyn EntityBrowser, Problem> {
+        self.browser.as_deref().ok_or(Problem::NotAvailable(
             "entities can be looked into only where the catalog is the local one; they are at Port",
         ))
     }

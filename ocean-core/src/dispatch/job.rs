@@ -106,7 +106,8 @@ impl Worker {
     /// Works on one turn.
     pub(super) async fn work(self: Arc<Self>, job: Job) -> (Ready, JobEnd) {
         let ready = job.ready;
-        let entered = ready.shared.then(|| self.shared.enter(ready.id));
+        let runs = ready.superseded_by.is_none();
+        let entered = ready.shared.then(|| self.shared.enter(ready.id, runs));
         let end = AssertUnwindSafe(self.run(job, entered.as_ref())).catch_unwind();
         let end = match end.await {
             Ok(end) => end,
@@ -137,8 +138,8 @@ impl Worker {
         let _budget = permit;
         let taken_up = match self.take_up(&ready, entered, event).await {
             Ok(taken_up) => taken_up,
-            Err(Refusal::Dead(reason)) => {
-                return self.conclude(&ready, None, LaneEnd::Dead(reason), Story::default());
+            Err(Refusal::Dead { reason, story }) => {
+                return self.conclude(&ready, None, LaneEnd::Dead(reason), story);
             }
             Err(Refusal::Later(delay)) => {
                 return self.pause(&ready, entered, JobEnd::Later(delay));
@@ -296,7 +297,7 @@ impl Worker {
             event,
             mapping,
             catalog: &*self.catalog,
-            metrics: &self.telemetry.dispatch,
+            telemetry: &self.telemetry,
         };
         let landed = landing.land(&inputs).await;
         drop(suspect);
