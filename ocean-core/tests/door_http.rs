@@ -1,5 +1,7 @@
 //! The door over real TCP: every status and body of the contract, and hostile clients.
 
+#![allow(clippy::unwrap_used, reason = "it is a test")]
+
 mod door_support;
 
 use std::{io::Write as _, net::Shutdown, num::NonZeroUsize, time::Duration};
@@ -559,6 +561,18 @@ async fn chunked_and_dribbled_bodies_arrive_whole() {
     client.write("0\r\n\r\n");
     assert_eq!(client.read().status, 200);
     assert_eq!(door.queue.events()[0].body(), r#"{"event":"slow"}"#);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_client_that_asks_first_is_told_to_go_on() {
+    let door = Door::open(vec![open_source()]);
+    let mut client = door.connect();
+    client.write(format!(
+        "POST {URI} HTTP/1.1\r\nhost: door\r\n{JSON}expect: 100-continue\r\ncontent-length: 2\r\n\r\n"
+    ));
+    assert_eq!(client.read().status, 100);
+    client.write("{}");
+    assert_eq!(client.read().status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

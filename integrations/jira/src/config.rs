@@ -1,8 +1,7 @@
 //! The integration's own settings, as `.port/spec.yaml` declares them.
 
-use std::fmt;
-
-use serde::Deserialize;
+use ocean_core::source::Secret;
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 /// Settings of the integration, set by `OCEAN__INTEGRATION__CONFIG__…`.
@@ -14,110 +13,51 @@ pub struct JiraConfig {
     pub atlassian_user_email: String,
     /// The API token, or an OAuth access token where no token file can be read.
     pub atlassian_user_token: Secret,
-    /// The organization whose teams are read.
-    #[serde(default)]
-    pub atlassian_organization_id: Option<String>,
     /// The secrets with which Jira may sign its webhooks, the one for new webhooks first.
-    #[serde(default)]
-    pub webhook_secret: Secrets,
+    #[serde(default, deserialize_with = "secrets")]
+    pub webhook_secret: Vec<Secret>,
 }
 
-// === Secret ===
-
-/// Text that never reaches a log.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The secret itself.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-// === Secrets ===
-
-/// Several valid secrets, one a line or a list, so that one can be replaced without a gap.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(from = "Option<OneOrMany>")]
-pub struct Secrets(Vec<Secret>);
-
-impl Secrets {
-    /// The secret that new webhooks are registered with.
-    pub fn first(&self) -> Option<&Secret> {
-        self.0.first()
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    Lines(String),
-    List(Vec<String>),
-}
-
-impl From<Option<OneOrMany>> for Secrets {
-    fn from(value: Option<OneOrMany>) -> Self {
-        let lines = match value {
-            None => Vec::new(),
-            Some(OneOrMany::Lines(text)) => text.lines().map(str::to_owned).collect(),
-            Some(OneOrMany::List(list)) => list,
-        };
-        let secrets = lines.iter().map(|line| line.trim());
-        Self(
-            secrets
-                .filter(|secret| !secret.is_empty())
-                .map(|secret| Secret(secret.to_owned()))
-                .collect(),
-        )
-    }
+fn secrets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Secret>, D::Error> {
+    Ok(Secret::parse(&serde_json::Value::deserialize(
+        deserializer,
+    )?))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
-    fn config(webhook_secret: serde_json::Value) -> JiraConfig {
-        serde_json::from_value(serde_json::json!({
+    fn config(webhook_secret: Value) -> JiraConfig {
+        serde_json::from_value(json!({
             "jira_host": "https://example.atlassian.net",
             "atlassian_user_email": "ann@example.com",
             "atlassian_user_token": "t0ken",
-            "webhook_secret": webhook_secret,
+            "atlassian_organization_id": null,
             "app_host": null,
+            "webhook_secret": webhook_secret,
         }))
         .unwrap()
     }
 
     #[test]
-    fn secrets_are_lines_or_a_list() {
-        for (setting, first) in [
-            (serde_json::json!("new\nold"), Some("new")),
-            (serde_json::json!(" only \n"), Some("only")),
-            (serde_json::json!(["new", "old"]), Some("new")),
-            (serde_json::json!(""), None),
-            (serde_json::json!(null), None),
+    fn there_may_be_several_webhook_secrets_or_none() {
+        for (setting, secrets) in [
+            (json!("new\nold"), vec!["new", "old"]),
+            (json!(["new", "old"]), vec!["new", "old"]),
+            (json!(null), vec![]),
         ] {
-            let secrets = config(setting.clone()).webhook_secret;
-            assert_eq!(secrets.first().map(Secret::reveal), first, "{setting}");
+            let config = config(setting);
+            let texts: Vec<_> = config.webhook_secret.iter().map(Secret::expose).collect();
+            assert_eq!(texts, secrets);
         }
     }
 
     #[test]
     fn secrets_do_not_appear_in_debug_output() {
-        let text = format!("{:?}", config(serde_json::json!("hush")));
+        let text = format!("{:?}", config(json!("hush")));
         assert!(!text.contains("t0ken") && !text.contains("hush"), "{text}");
     }
 }

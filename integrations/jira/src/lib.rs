@@ -18,6 +18,8 @@ pub mod id;
 mod registration;
 pub mod selector;
 #[cfg(test)]
+mod source_tests;
+#[cfg(test)]
 mod test_support;
 pub mod webhooks;
 

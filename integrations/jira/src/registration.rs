@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use ocean_core::StartContext;
+use ocean_core::{StartContext, source::Secret};
 use tracing::{info, warn};
 
 use crate::{
     client::{JiraClient, JiraError, NewWebhook, Webhook},
-    config::{JiraConfig, Secret},
+    config::JiraConfig,
 };
 
 const PATH: [&str; 2] = ["integration", "webhook"];
@@ -96,7 +96,7 @@ async fn register(cx: &StartContext<JiraConfig>, jira: &JiraClient) -> Result<()
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.pop_if_empty().extend(PATH);
     }
-    let secret = cx.config.webhook_secret.first().map(Secret::reveal);
+    let secret = cx.config.webhook_secret.first().map(Secret::expose);
     let wanted = Wanted {
         url: url.as_str(),
         secret,

@@ -15,15 +15,14 @@ use crate::{
     processor::BoxFuture,
 };
 
-mod browse;
-
-pub use browse::EntityBrowser;
 mod batch;
+mod browse;
 mod dry_run;
 mod local;
 mod port;
 
 pub use batch::BatchOptions;
+pub use browse::EntityBrowser;
 pub use dry_run::DryRun;
 pub use local::{Browse, LocalCatalog, StoredEntity};
 pub use port::{IntegrationName, PortCatalog, PortOptions, ProcessingMode, ResourcesOrigin};

@@ -131,6 +131,14 @@ impl Registry {
         problems.into_result(Self { processors, index })
     }
 
+    /// A registry of `processors` as they are, for what needs neither sources nor state: lists of
+    /// processors, mappings, tests.
+    pub fn unchecked(mut processors: Vec<Registered>) -> Self {
+        sort(&mut processors);
+        let index = Index::new(processors.iter().map(|registered| &registered.spec));
+        Self { processors, index }
+    }
+
     /// The processors the event is for, by declared filter, guard and `should_process_event`.
     pub fn route(&self, event: &WebhookEvent) -> Route {
         let mut route = self.index.matches(event);

@@ -28,10 +28,10 @@ impl Locator {
     /// Empty text counts as absent.
     pub(crate) fn read(self, headers: &Headers, body: Value<'_>) -> Option<Box<str>> {
         match self {
-            Self::Header(name) => headers.get(name).map(Into::into),
+            Self::Header(name) => headers.get(name).map(Box::from),
             Self::Pointer(pointer) => body.pointer(pointer).and_then(scalar_text),
         }
-        .filter(|text: &Box<str>| !text.is_empty())
+        .filter(|text| !text.is_empty())
     }
 }
 

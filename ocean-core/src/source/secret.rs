@@ -2,9 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
 
-/// One live secret of a source. `Debug` does not show it.
+/// A secret of the integration's settings, such as one that a source verifies with. `Debug` does not
+/// show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<str>);
 
@@ -19,9 +23,15 @@ impl Secret {
         &self.0
     }
 
+    /// Whether `given` is the secret, in a time that tells nothing about where they differ.
+    pub fn matches(&self, given: &str) -> bool {
+        // Digests have one length, so that not even the secret's length shows.
+        digest(&self.0).ct_eq(&digest(given)).into()
+    }
+
     /// The secrets in a setting's value: text, several lines of text, a JSON array, or text that
     /// is one. Blanks around a secret do not belong to it; empty secrets are none.
-    pub(super) fn parse(value: &Value) -> Vec<Self> {
+    pub fn parse(value: &Value) -> Vec<Self> {
         match value {
             Value::Array(items) => items.iter().filter_map(Self::one).collect(),
             Value::String(text) => match serde_json::from_str(text) {
@@ -44,6 +54,16 @@ impl Secret {
     fn from_text(text: &str) -> Option<Self> {
         let text = text.trim();
         (!text.is_empty()).then(|| Self::new(text))
+    }
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text).into()
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
     }
 }
 
@@ -125,6 +145,15 @@ mod tests {
             ("webhook_secret", "webhook_secret"),
         ] {
             assert_eq!(snake_case(setting), key);
+        }
+    }
+
+    #[test]
+    fn only_the_secret_itself_matches() {
+        let secret = Secret::new("hunter2");
+        assert!(secret.matches("hunter2"));
+        for other in ["", "hunter", "hunter22", "Hunter2"] {
+            assert!(!secret.matches(other), "{other}");
         }
     }
 

@@ -4,7 +4,8 @@
     dead_code,
     unreachable_pub,
     missing_docs,
-    reason = "shared by several test binaries"
+    clippy::unwrap_used,
+    reason = "shared by the test binaries, which each use a part of it"
 )]
 
 use std::{
@@ -62,11 +63,10 @@ impl Queue for FakeQueue {
             }
             let mut requests = self.requests.lock().unwrap();
             let mut deliveries = self.deliveries.lock().unwrap();
-            let mut next: i64 = 1000 + i64::try_from(requests.iter().flatten().count()).unwrap();
+            let known = i64::try_from(requests.iter().flatten().count()).unwrap();
             let mut receipts = Vec::new();
-            for new in &events {
-                let id = EventId::new(next);
-                next += 1;
+            for (number, new) in (1000 + known..).zip(&events) {
+                let id = EventId::new(number);
                 let known = new.event.delivery().and_then(|delivery| {
                     let known = deliveries.get(delivery).copied();
                     deliveries.entry(delivery.to_owned()).or_insert(id);
@@ -202,15 +202,7 @@ impl Door {
     }
 
     pub fn connect(&self) -> Client {
-        let stream = TcpStream::connect(self.address).unwrap();
-        // Only so that a defect fails the test instead of hanging it.
-        stream
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .unwrap();
-        Client {
-            stream,
-            read: Vec::new(),
-        }
+        Client::connect(self.address)
     }
 }
 
@@ -235,6 +227,17 @@ pub struct Client {
 }
 
 impl Client {
+    pub fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        // Only so that a defect fails the test instead of hanging it.
+        let patience = Some(Duration::from_secs(5));
+        stream.set_read_timeout(patience).unwrap();
+        Self {
+            stream,
+            read: Vec::new(),
+        }
+    }
+
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }

@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 
-use ocean_core::http::Request;
+use ocean_core::{http::Request, source::Secret};
 use url::Url;
-
-use crate::config::Secret;
 
 /// How requests are authorized.
 #[derive(Debug)]
@@ -23,15 +21,15 @@ impl Auth {
             Self::Basic { token, .. } => token.clone(),
             // The file holds one line and lies on a local volume: reading it takes microseconds.
             Self::OAuth { file, fallback } => std::fs::read_to_string(file)
-                .map(|token| Secret::from(token.trim().to_owned()))
+                .map(|token| Secret::new(token.trim()))
                 .unwrap_or_else(|_| fallback.clone()),
         }
     }
 
     pub(super) fn authorize(&self, request: Request, token: &Secret) -> Request {
         match self {
-            Self::Basic { email, .. } => request.basic(email, token.reveal()),
-            Self::OAuth { .. } => request.bearer(token.reveal()),
+            Self::Basic { email, .. } => request.basic(email, token.expose()),
+            Self::OAuth { .. } => request.bearer(token.expose()),
         }
     }
 

@@ -25,7 +25,8 @@ use serde_json::Value;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
 use super::{
-    Catalog, CatalogError, ChangeSet, Entity, EntityKey, Processing, RawShipment, Written,
+    Catalog, CatalogError, ChangeSet, Entity, EntityBrowser, EntityKey, Processing, RawShipment,
+    Written,
     port::{IntegrationName, setup},
 };
 use crate::{clock::Clock, error::StartError, future::BoxFuture, integration::Assets};
@@ -82,6 +83,12 @@ pub struct StoredEntity {
     pub created_at: String,
     /// When it was last written, RFC 3339.
     pub updated_at: String,
+}
+
+impl StoredEntity {
+    fn to_json(&self) -> Value {
+        serde_json::to_value(self).expect("text and JSON values serialize")
+    }
 }
 
 /// Which entities to list, ordered by blueprint and identifier.
@@ -191,6 +198,35 @@ impl LocalCatalog {
                 message: format!("the local catalog failed: {error}").into(),
                 after: None,
             })
+    }
+}
+
+impl EntityBrowser for LocalCatalog {
+    fn list<'a>(
+        &'a self,
+        blueprint: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Value>, CatalogError>> {
+        Box::pin(async move {
+            let browse = Browse {
+                blueprint: blueprint.map(str::to_owned),
+                limit,
+                ..Browse::default()
+            };
+            let entities = LocalCatalog::list(self, browse).await?;
+            Ok(entities.iter().map(StoredEntity::to_json).collect())
+        })
+    }
+
+    fn get<'a>(
+        &'a self,
+        blueprint: &'a str,
+        identifier: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Value>, CatalogError>> {
+        Box::pin(async move {
+            let entity = LocalCatalog::get(self, blueprint, identifier).await?;
+            Ok(entity.as_ref().map(StoredEntity::to_json))
+        })
     }
 }
 
