@@ -564,6 +564,18 @@ async fn chunked_and_dribbled_bodies_arrive_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_client_that_asks_first_is_told_to_go_on() {
+    let door = Door::open(vec![open_source()]);
+    let mut client = door.connect();
+    client.write(format!(
+        "POST {URI} HTTP/1.1\r\nhost: door\r\n{JSON}expect: 100-continue\r\ncontent-length: 2\r\n\r\n"
+    ));
+    assert_eq!(client.read().status, 100);
+    client.write("{}");
+    assert_eq!(client.read().status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn pipelined_requests_are_answered_in_order() {
     let door = Door::open(vec![open_source()]);
     let mut client = door.connect();

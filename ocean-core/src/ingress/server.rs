@@ -326,14 +326,15 @@ async fn serve_request(
         .await
         .unwrap_or(Err(Refusal::Internal));
     let mut response = answer.unwrap_or_else(|refusal| {
-        let path = match endpoint {
-            Some(Endpoint::Source(endpoint)) => endpoint.source.path(),
-            _ => "other",
+        let source = match endpoint {
+            Some(Endpoint::Source(endpoint)) => Some(&**endpoint.source.path()),
+            _ => None,
         };
         let peer = request.peer_addr();
         let remote = peer.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
         door.telemetry.ingress.refused(&Refused {
-            path,
+            source,
+            path: request.path(),
             code: refusal.code(),
             reason: &refusal,
             remote: &remote,

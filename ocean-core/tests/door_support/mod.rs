@@ -202,15 +202,7 @@ impl Door {
     }
 
     pub fn connect(&self) -> Client {
-        let stream = TcpStream::connect(self.address).unwrap();
-        // Only so that a defect fails the test instead of hanging it.
-        stream
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .unwrap();
-        Client {
-            stream,
-            read: Vec::new(),
-        }
+        Client::connect(self.address)
     }
 }
 
@@ -235,6 +227,17 @@ pub struct Client {
 }
 
 impl Client {
+    pub fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        // Only so that a defect fails the test instead of hanging it.
+        let patience = Some(Duration::from_secs(5));
+        stream.set_read_timeout(patience).unwrap();
+        Self {
+            stream,
+            read: Vec::new(),
+        }
+    }
+
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
