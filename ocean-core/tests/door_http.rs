@@ -842,6 +842,28 @@ async fn a_stop_ends_the_listener_and_idle_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_stop_answers_what_was_begun() {
+    let door = Door::open(vec![open_source()]);
+    let closed = door.queue.gate.lock().await;
+    let mut client = door.connect();
+    client.write(post(URI, JSON, "{}"));
+    door.queue.knocked.notified().await;
+    door.supervisor.stop();
+    let (joined, answer) = tokio::join!(door.supervisor.join(Duration::from_secs(5)), async {
+        // The listener is gone before the last request is answered.
+        while std::net::TcpStream::connect(door.address).is_ok() {
+            tokio::task::yield_now().await;
+        }
+        drop(closed);
+        tokio::task::spawn_blocking(move || client.read())
+            .await
+            .unwrap()
+    });
+    assert_eq!((joined, answer.status), (true, 200));
+    assert_eq!(door.queue.events().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_address_in_use_is_a_start_error_that_names_it() {
     let door = Door::open(vec![]);
     let taken = door.address.port();
