@@ -10,7 +10,6 @@ pub use std::{sync::Arc, time::Duration};
 
 pub use inventory;
 
-use crate::processor::DynProcessor;
 pub use crate::{
     error::{ProcessorError, Rejection},
     event::WebhookEvent,
@@ -21,22 +20,15 @@ pub use crate::{
         WebhookProcessor,
     },
 };
+use crate::{future::BoxFuture, processor::DynProcessor};
 
 /// Passes the future of a processor function on, if it can move between threads.
-// The bound on the result ends the search for what is not `Send` here: the implementation of the
-// trait would otherwise report the same again.
-pub fn assert_processor_future_is_send<F: Future + Send>(
+// Boxed, so that the type of the result no longer names what may not be `Send`: the compiler would
+// report it a second time, for the implementation of the trait.
+pub fn assert_processor_future_is_send<'f, F: Future + Send + 'f>(
     future: F,
-) -> impl Future<Output = F::Output> + Send {
-    future
-}
-
-/// Passes the future of a function given for `authenticate`, `validate` or `on_error` on, if it
-/// can move between threads.
-pub fn assert_hook_future_is_send<F: Future + Send>(
-    future: F,
-) -> impl Future<Output = F::Output> + Send {
-    future
+) -> BoxFuture<'f, F::Output> {
+    Box::pin(future)
 }
 
 /// Makes a processor whose `impl` block is annotated: nothing but `Default` can make a value of
@@ -99,49 +91,52 @@ pub enum Awaited {}
 /// What a function given for `authenticate` or `validate` may return.
 #[diagnostic::on_unimplemented(
     message = "a function given for `authenticate` or `validate` cannot return `{Self}`",
-    label = "does not return `Result<(), Rejection>`",
+    label = "must return `Result<(), Rejection>`, at once or by a future that is `Send`",
     note = "write `fn check(event: &WebhookEvent) -> Result<(), Rejection>`, or the same as `async fn`"
 )]
-pub trait CheckResult<Kind> {
+pub trait CheckResult<'f, Kind> {
     /// The verdict.
-    fn into_check(self) -> impl Future<Output = Result<(), Rejection>>;
+    fn into_check(self) -> BoxFuture<'f, Result<(), Rejection>>;
 }
 
 #[diagnostic::do_not_recommend]
-impl CheckResult<AtOnce> for Result<(), Rejection> {
-    fn into_check(self) -> impl Future<Output = Self> {
-        ready(self)
+impl<'f> CheckResult<'f, AtOnce> for Result<(), Rejection> {
+    fn into_check(self) -> BoxFuture<'f, Self> {
+        Box::pin(ready(self))
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<F: Future<Output = Result<(), Rejection>>> CheckResult<Awaited> for F {
-    fn into_check(self) -> impl Future<Output = Result<(), Rejection>> {
-        self
+impl<'f, F> CheckResult<'f, Awaited> for F
+where
+    F: Future<Output = Result<(), Rejection>> + Send + 'f,
+{
+    fn into_check(self) -> BoxFuture<'f, F::Output> {
+        Box::pin(self)
     }
 }
 
 /// What a function given for `on_error` may return.
 #[diagnostic::on_unimplemented(
     message = "a function given for `on_error` cannot return `{Self}`",
-    label = "returns something",
+    label = "must return `()`, at once or by a future that is `Send`",
     note = "write `fn report(cx: &EventContext<'_>, error: &ProcessorError)`, or the same as `async fn`"
 )]
-pub trait ReportResult<Kind> {
+pub trait ReportResult<'f, Kind> {
     /// Its end.
-    fn into_report(self) -> impl Future<Output = ()>;
+    fn into_report(self) -> BoxFuture<'f, ()>;
 }
 
 #[diagnostic::do_not_recommend]
-impl ReportResult<AtOnce> for () {
-    fn into_report(self) -> impl Future<Output = ()> {
-        ready(())
+impl<'f> ReportResult<'f, AtOnce> for () {
+    fn into_report(self) -> BoxFuture<'f, ()> {
+        Box::pin(ready(()))
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<F: Future<Output = ()>> ReportResult<Awaited> for F {
-    fn into_report(self) -> impl Future<Output = ()> {
-        self
+impl<'f, F: Future<Output = ()> + Send + 'f> ReportResult<'f, Awaited> for F {
+    fn into_report(self) -> BoxFuture<'f, ()> {
+        Box::pin(self)
     }
 }

@@ -2,8 +2,9 @@
 //! `key`, `key = value` and `key(..)`, separated by commas.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::{
-    ExprPath, Ident, Lit, Token, bracketed,
+    ExprPath, Ident, Lit, LitStr, Token, bracketed,
     ext::IdentExt as _,
     parse::{Parse, ParseStream, Parser as _},
     token,
@@ -21,6 +22,10 @@ pub(crate) struct Argument {
 pub(crate) enum Value {
     /// Nothing.
     Flag,
+    /// `=` and nothing, at the `=`.
+    Missing(Span),
+    /// Something without `=`, at its start.
+    Unassigned(Span),
     /// `= operand`.
     Is(Operand),
     /// `(..)`.
@@ -29,10 +34,8 @@ pub(crate) enum Value {
 
 /// What stands behind `=`.
 pub(crate) enum Operand {
-    /// A literal.
+    /// A literal; numbers may be negative.
     Literal(Lit),
-    /// `-` and a literal, with both tokens.
-    Negative(Lit, TokenStream),
     /// `[..]`, with its tokens.
     List(Vec<Operand>, TokenStream),
     /// A path.
@@ -47,7 +50,7 @@ pub(crate) fn parse(tokens: TokenStream, example: &str, errors: &mut Errors) -> 
     let mut arguments = Vec::new();
     let read = |input: ParseStream<'_>| {
         while !input.is_empty() {
-            match argument(input, example) {
+            match argument(input, example, errors) {
                 Ok(argument) => arguments.push(argument),
                 Err(error) => {
                     errors.push(error);
@@ -73,28 +76,46 @@ pub(crate) fn parse(tokens: TokenStream, example: &str, errors: &mut Errors) -> 
     arguments
 }
 
-fn argument(input: ParseStream<'_>, example: &str) -> syn::Result<Argument> {
+fn argument(input: ParseStream<'_>, example: &str, errors: &mut Errors) -> syn::Result<Argument> {
     if !input.peek(Ident::peek_any) {
-        let found: TokenTree = input.fork().parse()?;
-        let message = format!("expected a key, such as `{example}`, found `{found}`");
-        return Err(syn::Error::new(found.span(), message));
+        return keyless(input, example, errors);
     }
     let key = input.call(Ident::parse_any)?;
     let value = if input.peek(token::Paren) {
         Value::Nested(input.parse()?)
     } else if let Some(equals) = input.parse::<Option<Token![=]>>()? {
         if input.is_empty() || input.peek(Token![,]) {
-            let message = format!("`{key}` has no value; write it behind the `=`");
-            return Err(syn::Error::new(equals.span, message));
+            Value::Missing(equals.span)
+        } else {
+            Value::Is(input.parse()?)
         }
-        Value::Is(input.parse()?)
     } else if input.is_empty() || input.peek(Token![,]) || input.peek(Ident::peek_any) {
         Value::Flag
     } else {
-        let message = format!("expected `=` between `{key}` and its value");
-        return Err(syn::Error::new(input.span(), message));
+        let span = input.span();
+        skip_to_comma(input);
+        Value::Unassigned(span)
     };
     Ok(Argument { key, value })
+}
+
+/// A value without key. A pointer or path was meant for the first key, and is taken for it so that
+/// the key is not reported as missing too.
+fn keyless(input: ParseStream<'_>, example: &str, errors: &mut Errors) -> syn::Result<Argument> {
+    let (first, _) = example.split_once(' ').unwrap_or((example, ""));
+    if let Ok(text) = input.fork().parse::<LitStr>()
+        && text.value().starts_with('/')
+    {
+        let message = format!("expected a key; write `{first} = {:?}`", text.value());
+        errors.at(&text, message);
+        return Ok(Argument {
+            key: Ident::new(first, text.span()),
+            value: Value::Is(input.parse()?),
+        });
+    }
+    let found: TokenTree = input.parse()?;
+    let message = format!("expected a key, such as `{example}`, found `{found}`");
+    Err(syn::Error::new(found.span(), message))
 }
 
 fn skip_to_comma(input: ParseStream<'_>) {
@@ -109,20 +130,15 @@ fn skip_to_comma(input: ParseStream<'_>) {
 
 impl Parse for Operand {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let start = input.fork();
         if input.peek(Lit) {
             return input.parse().map(Self::Literal);
         }
-        if input.peek(Token![-]) && input.peek2(Lit) {
-            let tokens = take(&start, 2);
-            input.parse::<Token![-]>()?;
-            return Ok(Self::Negative(input.parse()?, tokens));
-        }
         if input.peek(token::Bracket) {
+            let brackets = input.fork().parse::<Group>()?.to_token_stream();
             let content;
             bracketed!(content in input);
             let entries = content.parse_terminated(Self::parse, Token![,])?;
-            return Ok(Self::List(entries.into_iter().collect(), take(&start, 1)));
+            return Ok(Self::List(entries.into_iter().collect(), brackets));
         }
         if let Ok(path) = input.fork().parse::<ExprPath>() {
             // A path that goes on, as in a call or a macro, is none.
@@ -141,20 +157,12 @@ impl Parse for Operand {
     }
 }
 
-fn take(input: ParseStream<'_>, count: usize) -> TokenStream {
-    (0..count)
-        .map_while(|_| input.parse::<TokenTree>().ok())
-        .collect()
-}
-
-impl quote::ToTokens for Operand {
+impl ToTokens for Operand {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         match self {
             Self::Literal(literal) => literal.to_tokens(tokens),
             Self::Path(path) => path.to_tokens(tokens),
-            Self::Negative(_, all) | Self::List(_, all) | Self::Other(all) => {
-                all.to_tokens(tokens);
-            }
+            Self::List(_, all) | Self::Other(all) => all.to_tokens(tokens),
         }
     }
 }
@@ -169,7 +177,6 @@ impl Operand {
             Self::Literal(Lit::Bool(_)) => "a boolean",
             Self::Literal(Lit::Char(_)) => "a character",
             Self::Literal(_) => "a literal of another type",
-            Self::Negative(..) => "a negative number",
             Self::List(..) => "a list",
             Self::Path(_) => "a path",
             Self::Other(_) => "an expression",
@@ -182,6 +189,7 @@ impl Value {
     pub(crate) fn span(&self, key: &Ident) -> Span {
         match self {
             Self::Flag => key.span(),
+            Self::Missing(span) | Self::Unassigned(span) => *span,
             Self::Is(operand) => syn::spanned::Spanned::span(operand),
             Self::Nested(group) => group.span(),
         }

@@ -43,7 +43,7 @@ pub(crate) fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
         .iter()
         .map(|name| (strsim::damerau_levenshtein(written, name), *name))
         .min()
-        .filter(|(distance, name)| *distance <= name.len().max(written.len()) / 3 + 1)
+        .filter(|(distance, _)| *distance <= (written.len() / 3).max(1))
         .map(|(_, name)| name);
     // `retries` is far from `max_retries` letter by letter, and yet means nothing else.
     similar.or_else(|| {

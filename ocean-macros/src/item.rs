@@ -64,6 +64,14 @@ impl Block {
     }
 }
 
+/// A second `#[webhook_processor]` among `attributes`.
+pub(crate) fn other_attribute(attributes: &[Attribute]) -> Option<&Attribute> {
+    attributes.iter().find(|attribute| {
+        let last = attribute.path().segments.last();
+        last.is_some_and(|segment| segment.ident == "webhook_processor")
+    })
+}
+
 impl Parse for Item {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let attributes = input.call(Attribute::parse_outer)?;

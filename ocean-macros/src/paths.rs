@@ -25,9 +25,15 @@ impl Paths {
     }
 }
 
-/// The local variable `__name`, invisible to the user's code and located at `span` for errors.
+/// The local variable `__name`, at `span`.
 pub(crate) fn local(name: &str, span: Span) -> Ident {
-    Ident::new(&format!("__{name}"), Span::mixed_site().located_at(span))
+    Ident::new(&format!("__{name}"), span)
+}
+
+/// The same variable at another place: errors about a call point at its argument only if both
+/// come from the same expansion, so a variable is located where it is used.
+pub(crate) fn used_at(local: &Ident, span: Span) -> Ident {
+    Ident::new(&local.to_string(), local.span().located_at(span))
 }
 
 // Locations only: `crate` and `self` must still mean the user's crate and module.

@@ -45,10 +45,10 @@ impl Call<'_> {
 
 /// The calls of one processor that are still to be made for the event. What needs no call is
 /// entered in the story.
-pub(super) fn calls<'a>(
+pub(super) fn calls<'a, 'r>(
     registered: &'a Registered,
     event: &WebhookEvent,
-    resources: &[Arc<Resource>],
+    resources: impl Iterator<Item = &'r Arc<Resource>>,
     story: &mut Story,
 ) -> SmallVec<[Call<'a>; 1]> {
     let Registered { spec, processor } = registered;
@@ -62,8 +62,7 @@ pub(super) fn calls<'a>(
         Err(error) => return single(registered, story, Some(error)),
     };
     // In the order of the mapping and each once, however often the processor names a kind.
-    let concerned: Vec<_> = resources
-        .iter()
+    let concerned: SmallVec<[&Arc<Resource>; 4]> = resources
         .filter(|resource| kinds.iter().any(|kind| *kind == *resource.kind))
         .collect();
     end_vanished(spec.name, &concerned, story);
@@ -73,7 +72,7 @@ pub(super) fn calls<'a>(
     }
     let mut calls: SmallVec<[Call<'a>; 1]> = SmallVec::new();
     for resource in concerned {
-        let Some(tried) = tried(story, spec.name, Some(&resource.to_string())) else {
+        let Some(tried) = tried(story, spec.name, Some(resource.as_ref())) else {
             continue;
         };
         let same = |call: &&mut Call<'_>| match &call.selector {
@@ -117,10 +116,11 @@ fn single<'a>(
 
 /// How often the run was tried; `None` if it is through. A run without resource that is through
 /// stands for all of its processor.
-fn tried(story: &Story, processor: &str, resource: Option<&str>) -> Option<u32> {
+fn tried(story: &Story, processor: &str, resource: Option<&Resource>) -> Option<u32> {
     let mut tried = 0;
     for run in story.runs.iter().filter(|run| &*run.processor == processor) {
-        let same = run.resource.as_deref() == resource;
+        let name = resource.map(ToString::to_string);
+        let same = run.resource.as_deref() == name.as_deref();
         if run.state != RunState::Waiting && (same || run.resource.is_none()) {
             return None;
         }
@@ -241,7 +241,7 @@ mod tests {
             processor: Arc::new(processor),
         };
         let event = WebhookEvent::new(EventParts::default());
-        let calls = calls(&registered, &event, &resources, story);
+        let calls = calls(&registered, &event, resources.iter(), story);
         let texts: Vec<_> = calls
             .iter()
             .map(|call| {

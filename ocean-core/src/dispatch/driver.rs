@@ -157,6 +157,10 @@ impl Driver {
                 let date = self.now() + delay;
                 self.lanes.finish(&ready, Turn::Again(date));
             }
+            JobEnd::Later(delay) => {
+                let date = self.now() + delay;
+                self.lanes.finish(&ready, Turn::Later(date));
+            }
             // The lane stays as it is: the process is about to end.
             JobEnd::Left => {}
         }

@@ -21,6 +21,7 @@ use super::{
     lanes::Ready,
     settle::Settlement,
     shared::{Entered, LaneEnd, SharedEvents, ended},
+    takeup::{Loaded, Refusal, TakenUp},
     writes::{Input, Landing},
 };
 use crate::{
@@ -32,9 +33,10 @@ use crate::{
     lane::{LaneEntry, Lanes},
     mapping::{Mapping, MappingHandle},
     outcome::RawResults,
-    processor::Registry,
-    queue::{Cached, Change, Queue, QueueError, Story},
+    processor::{Registry, registry::Registered},
+    queue::{Cached, Change, Queue, Story},
     state::StateMap,
+    supervisor::Shutdown,
     telemetry::Telemetry,
 };
 
@@ -52,10 +54,11 @@ pub(super) struct Worker {
     /// Handlers in flight.
     pub(super) handlers: Arc<Semaphore>,
     max_attempt_time: Duration,
-    max_restarts: u32,
+    pub(super) max_restarts: u32,
     /// Events that were running when a process ended run one at a time, so that one that kills the
     /// process is found out without its neighbours being blamed.
-    suspects: Semaphore,
+    pub(super) suspects: Semaphore,
+    shutdown: Shutdown,
 }
 
 /// What a turn works on.
@@ -73,22 +76,16 @@ pub(super) struct Job {
 pub(super) enum JobEnd {
     /// The event has left the lane.
     Over,
-    /// It is tried again after this time.
+    /// It ran and is tried again after this time.
     Again(Duration),
-    /// The queue is closed; what becomes of the event is the next process's business.
+    /// It could not run yet and is taken up after this time.
+    Later(Duration),
+    /// The process is about to end; what becomes of the event is the next one's business.
     Left,
 }
 
-/// An event and what is known of it.
-#[derive(Clone, Debug)]
-pub(super) struct Loaded {
-    pub(super) event: WebhookEvent,
-    pub(super) story: Story,
-    restarts: u32,
-}
-
 impl Worker {
-    pub(super) fn new(parts: &DispatchParts) -> Self {
+    pub(super) fn new(parts: &DispatchParts, shutdown: Shutdown) -> Self {
         Self {
             registry: Arc::clone(&parts.registry),
             queue: Arc::clone(&parts.queue),
@@ -102,13 +99,15 @@ impl Worker {
             max_attempt_time: parts.options.max_attempt_time,
             max_restarts: parts.options.max_restarts,
             suspects: Semaphore::new(1),
+            shutdown,
         }
     }
 
     /// Works on one turn.
     pub(super) async fn work(self: Arc<Self>, job: Job) -> (Ready, JobEnd) {
         let ready = job.ready;
-        let entered = ready.shared.then(|| self.shared.enter(ready.id));
+        let runs = ready.superseded_by.is_none();
+        let entered = ready.shared.then(|| self.shared.enter(ready.id, runs));
         let end = AssertUnwindSafe(self.run(job, entered.as_ref())).catch_unwind();
         let end = match end.await {
             Ok(end) => end,
@@ -139,12 +138,18 @@ impl Worker {
         let _budget = permit;
         let taken_up = match self.take_up(&ready, entered, event).await {
             Ok(taken_up) => taken_up,
-            Err(Refusal::Dead(reason)) => {
-                return self.conclude(&ready, None, LaneEnd::Dead(reason), Story::default());
+            Err(Refusal::Dead { reason, story }) => {
+                return self.conclude(&ready, None, LaneEnd::Dead(reason), story);
             }
-            Err(Refusal::Again(delay)) => return self.pause(&ready, JobEnd::Again(delay)),
-            Err(Refusal::Closed) => return self.pause(&ready, JobEnd::Left),
+            Err(Refusal::Later(delay)) => {
+                return self.pause(&ready, entered, JobEnd::Later(delay));
+            }
+            Err(Refusal::Closed) => return self.pause(&ready, entered, JobEnd::Left),
         };
+        // Taking it up may have waited for a commit, and shutdown starts nothing new.
+        if self.shutdown.is_requested() {
+            return self.pause(&ready, entered, JobEnd::Left);
+        }
         self.run_event(&ready, entered, taken_up, handler).await
     }
 
@@ -168,15 +173,18 @@ impl Worker {
                 &alone
             }
         };
-        let processors = self.registry.in_lane(&event, &route, ready.lane, lanes);
-        let processors = processors.iter().map(|index| self.registry.get(*index));
+        let turn = self.registry.in_lane(&event, &route, ready.lane, lanes);
+        let processors: SmallVec<[&Registered; 4]> =
+            turn.iter().map(|place| self.registry.get(*place)).collect();
         let mut story = match entered {
-            Some(_) => runs_of(story, processors.clone().map(|it| it.spec.name)),
+            Some(_) => runs_of(story, &processors),
             None => story,
         };
         if let Some(by) = ready.superseded_by {
             if entered.is_some() {
-                processors.for_each(|it| supersede(it, &event, by, &mut story));
+                for registered in processors {
+                    supersede(registered, &event, by, &mut story);
+                }
             }
             return self.conclude(ready, Some(&event), LaneEnd::Superseded(by), story);
         }
@@ -185,101 +193,19 @@ impl Worker {
                 .notes
                 .push("no processor is for it any more".to_owned());
         }
-        let mapping = self.mapping.ready().await;
+        let mapping = match self.mapping.current() {
+            Some(mapping) => mapping,
+            None => self.mapping.ready().await,
+        };
         let mut to_call: SmallVec<[Call<'_>; 1]> = SmallVec::new();
-        if processors.len() > 0 {
-            let resources: Vec<_> = mapping.resources().cloned().collect();
-            for registered in processors {
-                to_call.extend(calls(registered, &event, &resources, &mut story));
-            }
+        for registered in processors {
+            to_call.extend(calls(registered, &event, mapping.resources(), &mut story));
         }
         let tried = self.call_all(to_call, &event, handler).await;
         let end = self
             .settle(tried, &event, &mapping, suspect, &mut story)
             .await;
         self.conclude(ready, Some(&event), end, story)
-    }
-
-    // --- Taking up ---
-
-    async fn take_up(
-        &self,
-        ready: &Ready,
-        entered: Option<&Entered>,
-        cached: Option<WebhookEvent>,
-    ) -> Result<TakenUp<'_>, Refusal> {
-        let recorded = ready.retried || entered.is_some_and(|it| it.recorded);
-        let fresh = !recorded && !ready.resumed;
-        let loaded = match (entered, cached) {
-            (None, Some(event)) if fresh => Loaded::fresh(event),
-            (None, _) => self.load(ready.id, recorded).await?,
-            (Some(entered), cached) => {
-                let load = async || match cached {
-                    Some(event) if fresh => Ok(Loaded::fresh(event)),
-                    _ => self.load(ready.id, recorded).await,
-                };
-                entered.copy.get_or_try_init(load).await?.clone()
-            }
-        };
-        let suspect = if ready.resumed {
-            self.resume(&loaded, entered.is_none_or(|it| it.resume))
-                .await?
-        } else {
-            None
-        };
-        Ok(TakenUp { loaded, suspect })
-    }
-
-    async fn load(&self, id: EventId, recorded: bool) -> Result<Loaded, Refusal> {
-        if recorded {
-            // What was recorded must be in what is read, or retries would be counted wrong.
-            self.queue.flushed().await;
-        }
-        match self.queue.load(id).await {
-            Ok(Some(stored)) => Ok(Loaded {
-                event: stored.event,
-                story: stored.story,
-                restarts: stored.restarts,
-            }),
-            Ok(None) => Err(Refusal::Dead(
-                "the queue no longer has the event".to_owned(),
-            )),
-            Err(error @ QueueError::Damaged { .. }) => Err(Refusal::Dead(error.to_string())),
-            Err(QueueError::Closed) => Err(Refusal::Closed),
-            Err(error) => {
-                self.telemetry.dispatch.load_failed(id, &error);
-                let wait = match error {
-                    QueueError::Failing { retry_after, .. }
-                    | QueueError::Full { retry_after, .. } => retry_after,
-                    _ => Duration::ZERO,
-                };
-                Err(Refusal::Again(wait.max(LOAD_AGAIN)))
-            }
-        }
-    }
-
-    /// Notes durably that an event left by an earlier process is taken up, before it can do harm
-    /// again. Many that resume at once share one commit, because each waits for it by itself.
-    async fn resume(
-        &self,
-        loaded: &Loaded,
-        record: bool,
-    ) -> Result<Option<SemaphorePermit<'_>>, Refusal> {
-        let restarts = loaded.restarts;
-        if restarts >= self.max_restarts {
-            return Err(Refusal::Dead(format!(
-                "the process ended {restarts} times while this event ran"
-            )));
-        }
-        let suspect = match restarts {
-            0 => None,
-            _ => Some(self.suspects.acquire().await.expect("never closed")),
-        };
-        if record {
-            self.queue.record(loaded.event.id(), Change::Resumed);
-        }
-        self.queue.flushed().await;
-        Ok(suspect)
     }
 
     // --- Calling ---
@@ -442,16 +368,13 @@ impl Worker {
         self.queue.record(id, change);
     }
 
-    fn pause(&self, ready: &Ready, end: JobEnd) -> JobEnd {
-        if ready.shared {
-            self.shared.pause(ready.id);
+    fn pause(&self, ready: &Ready, entered: Option<&Entered>, end: JobEnd) -> JobEnd {
+        if let Some(entered) = entered {
+            self.shared.pause(ready.id, entered);
         }
         end
     }
 }
-
-/// The least wait before an event that could not be read is read again.
-const LOAD_AGAIN: Duration = Duration::from_secs(1);
 
 /// Whether a superseded event has a story to keep, or other lanes that go on.
 fn needs_event(ready: &Ready) -> bool {
@@ -466,43 +389,13 @@ fn lane_entry(ready: &Ready) -> LaneEntry {
 }
 
 /// The runs of these processors; other lanes keep theirs.
-fn runs_of(story: Story, mut processors: impl Iterator<Item = &'static str> + Clone) -> Story {
+fn runs_of(story: Story, processors: &[&Registered]) -> Story {
     let mut runs = story.runs;
-    let names = processors.clone();
-    runs.retain(|run| names.clone().any(|name| name == &*run.processor));
-    let _ = &mut processors;
+    runs.retain(|run| processors.iter().any(|it| it.spec.name == &*run.processor));
     Story {
         runs,
         notes: Vec::new(),
     }
-}
-
-// === Loaded ===
-
-impl Loaded {
-    fn fresh(event: WebhookEvent) -> Self {
-        Self {
-            event,
-            story: Story::default(),
-            restarts: 0,
-        }
-    }
-}
-
-/// An event that may run now.
-#[derive(Debug)]
-struct TakenUp<'a> {
-    loaded: Loaded,
-    /// Its place among the suspects, if it is one.
-    suspect: Option<SemaphorePermit<'a>>,
-}
-
-/// Why an event cannot be taken up.
-#[derive(Debug)]
-enum Refusal {
-    Dead(String),
-    Again(Duration),
-    Closed,
 }
 
 // === Tried ===

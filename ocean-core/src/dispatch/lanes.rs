@@ -66,8 +66,10 @@ pub(super) struct Ready {
 pub(super) enum Turn {
     /// The event has left the lane.
     Over,
-    /// It keeps its place and is tried again at this time.
+    /// It ran, keeps its place and is tried again at this time.
     Again(Duration),
+    /// It could not run yet, and is taken up at this time as if for the first time.
+    Later(Duration),
 }
 
 impl LaneTable {
@@ -137,6 +139,7 @@ impl LaneTable {
                 entry.flags = (entry.flags & !RESUMED) | RETRIED;
                 self.timers.push(Reverse((date, slot)));
             }
+            Turn::Later(date) => self.timers.push(Reverse((date, slot))),
             Turn::Over => {
                 let next = self.entries.remove(head).next;
                 if next == NONE {

@@ -11,7 +11,7 @@ use std::{
 use smallvec::SmallVec;
 use tokio::sync::OnceCell;
 
-use super::job::Loaded;
+use super::takeup::Loaded;
 use crate::{
     event::EventId,
     lane::{Lane, Lanes},
@@ -85,23 +85,26 @@ impl SharedEvents {
         self.lock().insert(id, shared);
     }
 
-    /// A turn of the event begins.
-    pub(super) fn enter(&self, id: EventId) -> Entered {
+    /// A turn of the event begins; `runs` unless it is superseded.
+    pub(super) fn enter(&self, id: EventId, runs: bool) -> Entered {
         let mut events = self.lock();
         let shared = events.get_mut(&id).expect("admitted and not ended");
         shared.running += 1;
         Entered {
             lanes: shared.lanes.clone(),
             copy: Arc::clone(&shared.copy),
-            resume: std::mem::take(&mut shared.resumed),
+            resume: runs && std::mem::take(&mut shared.resumed),
             recorded: shared.recorded,
         }
     }
 
-    /// A turn ends without having changed anything.
-    pub(super) fn pause(&self, id: EventId) {
+    /// A turn ends without having changed anything. If it had to note that the event is taken up
+    /// again, the next has to.
+    pub(super) fn pause(&self, id: EventId, entered: &Entered) {
         let mut events = self.lock();
-        events.get_mut(&id).expect("it was entered").leave();
+        let shared = events.get_mut(&id).expect("it was entered");
+        shared.resumed |= entered.resume;
+        shared.leave();
     }
 
     /// A turn ends: `runs` holds the runs of its processors. Calls `record` with what this makes of
@@ -255,7 +258,7 @@ mod tests {
         let events = two_lanes();
         let mut changes = Vec::new();
         for _ in 0..2 {
-            events.enter(ID);
+            events.enter(ID, true);
         }
         for (lane, (end, story)) in [(1, first), (2, second)] {
             events.leave(ID, Lane::new(lane), end, story, |change| {
@@ -312,7 +315,7 @@ mod tests {
     #[test]
     fn a_waiting_lane_keeps_the_event() {
         let events = two_lanes();
-        events.enter(ID);
+        events.enter(ID, true);
         let at = jiff::Timestamp::UNIX_EPOCH;
         let mut changes = Vec::new();
         let end = LaneEnd::Again(at);
@@ -326,7 +329,7 @@ mod tests {
             },
         );
         assert!(matches!(&changes[..], [Change::Retry { at: date, .. }] if *date == at));
-        let again = events.enter(ID);
+        let again = events.enter(ID, true);
         assert!(again.recorded, "the story must be read again");
         assert!(
             again.copy.get().is_none(),

@@ -104,7 +104,6 @@ impl Trial<'_> {
         actions: bool,
         report: &mut TrialReport,
     ) {
-        let resources: Vec<_> = self.mapping.resources().cloned().collect();
         let mut story = Story::default();
         let mut to_call = Vec::new();
         for place in turn {
@@ -116,7 +115,12 @@ impl Trial<'_> {
                     .push(format!("{name}: an action, left out of the trial"));
                 continue;
             }
-            to_call.extend(calls(registered, event, &resources, &mut story));
+            to_call.extend(calls(
+                registered,
+                event,
+                self.mapping.resources(),
+                &mut story,
+            ));
         }
         let attempts = story.runs.into_iter().flat_map(|run| {
             let named = move |note| format!("{}: {note}", run.processor);

@@ -131,7 +131,8 @@ pub struct Stored {
     pub event: WebhookEvent,
     /// What happened so far.
     pub story: Story,
-    /// How often a process found it unfinished at start and took it up again.
+    /// How often a process found it unfinished at start and took it up again, since an attempt last
+    /// came to its end ([`Change::Progress`], [`Change::Retry`]).
     pub restarts: u32,
 }
 

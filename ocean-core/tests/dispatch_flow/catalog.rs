@@ -13,9 +13,9 @@ use ocean_core::{
 /// What the catalog says to a write, given the entity and how often it was written before.
 type Answer = dyn Fn(&str, usize) -> Result<Written, CatalogError> + Send + Sync;
 
-pub struct FakeCatalog {
+pub(crate) struct FakeCatalog {
     answer: Box<Answer>,
-    pub processing: Processing,
+    pub(crate) processing: Processing,
     log: Mutex<Log>,
 }
 
@@ -34,7 +34,7 @@ impl Default for FakeCatalog {
 }
 
 impl FakeCatalog {
-    pub fn answering(
+    pub(crate) fn answering(
         answer: impl Fn(&str, usize) -> Result<Written, CatalogError> + Send + Sync + 'static,
     ) -> Self {
         Self {
@@ -44,11 +44,11 @@ impl FakeCatalog {
         }
     }
 
-    pub fn writes(&self) -> Vec<String> {
+    pub(crate) fn writes(&self) -> Vec<String> {
         self.log.lock().unwrap().writes.clone()
     }
 
-    pub fn shipments(&self) -> Vec<RawShipment> {
+    pub(crate) fn shipments(&self) -> Vec<RawShipment> {
         self.log.lock().unwrap().shipments.clone()
     }
 
@@ -118,14 +118,14 @@ impl Catalog for FakeCatalog {
 }
 
 /// A refusal for good.
-pub fn refused() -> CatalogError {
+pub(crate) fn refused() -> CatalogError {
     CatalogError::Permanent {
         message: Arc::from("422: no such blueprint"),
     }
 }
 
 /// A fault that passes.
-pub fn busy() -> CatalogError {
+pub(crate) fn busy() -> CatalogError {
     CatalogError::Retry {
         message: Arc::from("503"),
         after: None,
@@ -133,7 +133,7 @@ pub fn busy() -> CatalogError {
 }
 
 /// An outage.
-pub fn away() -> CatalogError {
+pub(crate) fn away() -> CatalogError {
     CatalogError::Unavailable {
         message: Arc::from("port is out of reach"),
         after: std::time::Duration::from_secs(10),

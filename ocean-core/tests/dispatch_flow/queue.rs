@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 /// The queue of one "data folder"; outlives the dispatch that works on it.
 #[derive(Clone, Debug)]
-pub struct FakeQueue(Arc<Inner>);
+pub(crate) struct FakeQueue(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -50,7 +50,7 @@ impl Default for FakeQueue {
 
 impl FakeQueue {
     /// Opens the feed: what is not ended comes first, as found at start.
-    pub fn open(&self) -> Feed {
+    pub(crate) fn open(&self) -> Feed {
         let (sender, feed) = mpsc::unbounded_channel();
         let mut state = self.0.state.lock().unwrap();
         let left: Vec<_> = state
@@ -75,7 +75,7 @@ impl FakeQueue {
     }
 
     /// Puts an event into the feed; `cached` says whether it comes along.
-    pub fn put(&self, event: &WebhookEvent, lanes: Lanes, cached: bool) -> EventId {
+    pub(crate) fn put(&self, event: &WebhookEvent, lanes: Lanes, cached: bool) -> EventId {
         let mut state = self.0.state.lock().unwrap();
         let id = event.id();
         state.lanes.push((id, lanes.clone()));
@@ -103,50 +103,50 @@ impl FakeQueue {
         id
     }
 
-    pub fn next_id(&self) -> EventId {
+    pub(crate) fn next_id(&self) -> EventId {
         let mut state = self.0.state.lock().unwrap();
         state.next += 1;
         EventId::new(state.next)
     }
 
     /// Ends the feed.
-    pub fn end_feed(&self) {
+    pub(crate) fn end_feed(&self) {
         self.0.state.lock().unwrap().feed = None;
     }
 
     /// Takes the event away behind dispatch's back.
-    pub fn lose(&self, id: EventId) {
+    pub(crate) fn lose(&self, id: EventId) {
         self.0.state.lock().unwrap().stored.remove(&id);
     }
 
-    pub fn restarts(&self, id: EventId, restarts: u32) {
+    pub(crate) fn restarts(&self, id: EventId, restarts: u32) {
         let mut state = self.0.state.lock().unwrap();
         state.stored.get_mut(&id).unwrap().restarts = restarts;
     }
 
     /// Lets the next load fail.
-    pub fn fail_load(&self, error: QueueError) {
+    pub(crate) fn fail_load(&self, error: QueueError) {
         self.0.state.lock().unwrap().load_errors.push(error);
     }
 
-    pub fn flushing(&self, on: bool) {
+    pub(crate) fn flushing(&self, on: bool) {
         self.0.flushing.send_replace(on);
     }
 
     /// All changes of the event so far.
-    pub fn changes(&self, id: EventId) -> Vec<Change> {
+    pub(crate) fn changes(&self, id: EventId) -> Vec<Change> {
         let state = self.0.state.lock().unwrap();
         let own = state.changes.iter().filter(|(other, _)| *other == id);
         own.map(|(_, change)| change.clone()).collect()
     }
 
     /// How many events are not ended.
-    pub fn left(&self) -> usize {
+    pub(crate) fn left(&self) -> usize {
         self.0.state.lock().unwrap().stored.len()
     }
 
     /// Waits until the event has a change that `wanted` takes, and gives what it makes of it.
-    pub async fn wait<T>(&self, id: EventId, wanted: impl Fn(&Change) -> Option<T>) -> T {
+    pub(crate) async fn wait<T>(&self, id: EventId, wanted: impl Fn(&Change) -> Option<T>) -> T {
         let mut changed = self.0.changed.subscribe();
         loop {
             if let Some(found) = self.changes(id).iter().find_map(&wanted) {
@@ -223,7 +223,7 @@ impl Queue for FakeQueue {
 }
 
 /// A failing store, for `fail_load`.
-pub fn failing() -> QueueError {
+pub(crate) fn failing() -> QueueError {
     QueueError::Failing {
         reason: "the disk is away".into(),
         retry_after: Duration::from_secs(5),

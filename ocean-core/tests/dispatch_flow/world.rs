@@ -23,27 +23,27 @@ use tokio::time::Instant;
 
 use crate::{catalog::FakeCatalog, queue::FakeQueue};
 
-pub type HandlerResult = Result<Outcome, ProcessorError>;
+pub(crate) type HandlerResult = Result<Outcome, ProcessorError>;
 type Handler = dyn Fn(Call) -> BoxFuture<'static, HandlerResult> + Send + Sync;
 
 /// One call of a handler, as the test sees it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Call {
-    pub processor: &'static str,
-    pub event: EventId,
-    pub key: String,
-    pub resource: Option<String>,
-    pub attempt: u32,
+pub(crate) struct Call {
+    pub(crate) processor: &'static str,
+    pub(crate) event: EventId,
+    pub(crate) key: String,
+    pub(crate) resource: Option<String>,
+    pub(crate) attempt: u32,
     /// Since the start of the world.
-    pub at: Duration,
+    pub(crate) at: Duration,
 }
 
 /// What happened, in order.
 #[derive(Clone, Default)]
-pub struct Log {
-    pub calls: Arc<Mutex<Vec<Call>>>,
-    pub errors: Arc<Mutex<Vec<String>>>,
-    pub cancelled: Arc<Mutex<Vec<EventId>>>,
+pub(crate) struct Log {
+    pub(crate) calls: Arc<Mutex<Vec<Call>>>,
+    pub(crate) errors: Arc<Mutex<Vec<String>>>,
+    pub(crate) cancelled: Arc<Mutex<Vec<EventId>>>,
 }
 
 struct Scripted {
@@ -93,20 +93,20 @@ fn key(event: &WebhookEvent) -> String {
 const KINDS: [&str; 2] = ["issue", "user"];
 
 /// What the world is made of.
-pub struct Setup {
+pub(crate) struct Setup {
     processors: Vec<Registered>,
-    pub mapping: serde_json::Value,
-    pub queue: FakeQueue,
-    pub catalog: FakeCatalog,
-    pub workers: usize,
-    pub max_attempt_time: Duration,
-    pub log: Log,
+    pub(crate) mapping: serde_json::Value,
+    pub(crate) queue: FakeQueue,
+    pub(crate) catalog: FakeCatalog,
+    pub(crate) workers: usize,
+    pub(crate) max_attempt_time: Duration,
+    pub(crate) log: Log,
     started: Instant,
 }
 
 impl Setup {
     /// One resource of kind `issue` that maps `key` to the blueprint `issue`.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             processors: Vec::new(),
             mapping: serde_json::json!({"resources": [resource("issue", "issue", "true")]}),
@@ -119,7 +119,7 @@ impl Setup {
         }
     }
 
-    pub fn processor<F: Future<Output = HandlerResult> + Send + 'static>(
+    pub(crate) fn processor<F: Future<Output = HandlerResult> + Send + 'static>(
         self,
         spec: ProcessorSpec,
         handler: impl Fn(Call) -> F + Send + Sync + 'static,
@@ -127,7 +127,7 @@ impl Setup {
         self.scripted(spec, true, handler)
     }
 
-    pub fn unauthentic(self, spec: ProcessorSpec) -> Self {
+    pub(crate) fn unauthentic(self, spec: ProcessorSpec) -> Self {
         self.scripted(spec, false, |call| async move { updated(&call.key) })
     }
 
@@ -151,29 +151,29 @@ impl Setup {
         self
     }
 
-    pub fn resources(mut self, resources: &[serde_json::Value]) -> Self {
+    pub(crate) fn resources(mut self, resources: &[serde_json::Value]) -> Self {
         self.mapping = serde_json::json!({"resources": resources});
         self
     }
 
-    pub fn catalog(mut self, catalog: FakeCatalog) -> Self {
+    pub(crate) fn catalog(mut self, catalog: FakeCatalog) -> Self {
         self.catalog = catalog;
         self
     }
 
     /// Takes over what an earlier world left in its queue.
-    pub fn queue(mut self, queue: &FakeQueue) -> Self {
+    pub(crate) fn queue(mut self, queue: &FakeQueue) -> Self {
         self.queue = queue.clone();
         self
     }
 
-    pub fn registry(&self) -> Registry {
+    pub(crate) fn registry(&self) -> Registry {
         let sources = [Source::new("/webhook").unverified("a test")];
         let kinds = KINDS.map(str::to_owned);
         Registry::build(self.processors.clone(), &sources, &kinds, &StateMap::new()).unwrap()
     }
 
-    pub fn mapping(&self, registry: &Registry) -> Mapping {
+    pub(crate) fn mapping(&self, registry: &Registry) -> Mapping {
         let options = MappingOptions {
             selectors: KINDS
                 .iter()
@@ -185,7 +185,7 @@ impl Setup {
         Mapping::compile(&self.mapping, &options).unwrap()
     }
 
-    pub fn start(self) -> World {
+    pub(crate) fn start(self) -> World {
         let registry = self.registry();
         let mapping = MappingHandle::default();
         mapping.set(Arc::new(self.mapping(&registry)));
@@ -220,27 +220,27 @@ impl Setup {
 }
 
 /// A running dispatch.
-pub struct World {
+pub(crate) struct World {
     registry: Arc<Registry>,
-    pub queue: FakeQueue,
-    pub catalog: Arc<FakeCatalog>,
-    pub telemetry: Arc<Telemetry>,
-    pub supervisor: Supervisor,
-    pub log: Log,
+    pub(crate) queue: FakeQueue,
+    pub(crate) catalog: Arc<FakeCatalog>,
+    pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) log: Log,
 }
 
 impl World {
     /// Sends `{"key": key}`.
-    pub fn send(&self, key: &str) -> EventId {
+    pub(crate) fn send(&self, key: &str) -> EventId {
         self.send_named(key, "updated")
     }
 
-    pub fn send_named(&self, key: &str, name: &str) -> EventId {
+    pub(crate) fn send_named(&self, key: &str, name: &str) -> EventId {
         let event = self.event(&serde_json::json!({ "key": key }), name);
         self.put(&event, true)
     }
 
-    pub fn event(&self, body: &serde_json::Value, name: &str) -> WebhookEvent {
+    pub(crate) fn event(&self, body: &serde_json::Value, name: &str) -> WebhookEvent {
         WebhookEvent::new(EventParts {
             id: self.queue.next_id(),
             name: Some(name.into()),
@@ -249,12 +249,12 @@ impl World {
         })
     }
 
-    pub fn put(&self, event: &WebhookEvent, cached: bool) -> EventId {
+    pub(crate) fn put(&self, event: &WebhookEvent, cached: bool) -> EventId {
         let lanes = self.registry.lanes(event, &self.registry.route(event));
         self.queue.put(event, lanes, cached)
     }
 
-    pub async fn done(&self, id: EventId) -> Story {
+    pub(crate) async fn done(&self, id: EventId) -> Story {
         let done = |change: &Change| match change {
             Change::Done(story) => Some(story.clone()),
             Change::Dead { reason, .. } => panic!("dead: {reason}"),
@@ -264,7 +264,7 @@ impl World {
         self.queue.wait(id, done).await
     }
 
-    pub async fn dead(&self, id: EventId) -> (String, Story) {
+    pub(crate) async fn dead(&self, id: EventId) -> (String, Story) {
         let dead = |change: &Change| match change {
             Change::Dead { reason, story } => Some((reason.clone(), story.clone())),
             Change::Done(_) => panic!("done"),
@@ -274,25 +274,25 @@ impl World {
         self.queue.wait(id, dead).await
     }
 
-    pub fn calls(&self) -> Vec<Call> {
+    pub(crate) fn calls(&self) -> Vec<Call> {
         self.log.calls.lock().unwrap().clone()
     }
 
     /// The calls as `processor key`.
-    pub fn called(&self) -> Vec<String> {
+    pub(crate) fn called(&self) -> Vec<String> {
         let name = |call: &Call| format!("{} {}", call.processor, call.key);
         self.calls().iter().map(name).collect()
     }
 
     /// Stops dispatch; whether it ended by itself within `limit`.
-    pub async fn stop(&self, limit: Duration) -> bool {
+    pub(crate) async fn stop(&self, limit: Duration) -> bool {
         self.supervisor.stop();
         self.supervisor.join(limit).await
     }
 }
 
 /// A resource that maps the item's `key` to `blueprint`.
-pub fn resource(kind: &str, blueprint: &str, query: &str) -> serde_json::Value {
+pub(crate) fn resource(kind: &str, blueprint: &str, query: &str) -> serde_json::Value {
     serde_json::json!({
         "kind": kind,
         "selector": {"query": query},
@@ -303,16 +303,16 @@ pub fn resource(kind: &str, blueprint: &str, query: &str) -> serde_json::Value {
     })
 }
 
-pub fn item(key: &str) -> Raw {
+pub(crate) fn item(key: &str) -> Raw {
     Raw::new(&serde_json::json!({ "key": key }))
 }
 
-pub fn updated(key: &str) -> HandlerResult {
+pub(crate) fn updated(key: &str) -> HandlerResult {
     Ok(Outcome::Results(RawResults::updated([item(key)])))
 }
 
 /// One lane, whatever the processors say.
-pub fn one_lane(lane: u64) -> ocean_core::Lanes {
+pub(crate) fn one_lane(lane: u64) -> ocean_core::Lanes {
     std::iter::once(ocean_core::LaneEntry {
         lane: ocean_core::Lane::new(lane),
         coalesce: None,

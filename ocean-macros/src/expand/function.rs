@@ -10,9 +10,9 @@ use syn::{
 
 use super::{conditions, spec};
 use crate::{
-    item::Function,
+    item::{self, Function},
     model::{Hooks, Processor, Retry},
-    paths::{Paths, local},
+    paths::{Paths, local, used_at},
 };
 
 /// Everything beside the function.
@@ -65,6 +65,11 @@ pub(super) fn expand(function: &Function, processor: &Processor, paths: &Paths) 
 
 /// The type alone, where the attribute is mistaken: code that names it has no mistake of its own.
 pub(super) fn placeholder(function: &Function, paths: &Paths) -> TokenStream {
+    // A method has no room for a type beside it, and a second attribute makes the same type.
+    let is_method = function.signature.receiver().is_some();
+    if is_method || item::other_attribute(&function.attributes).is_some() {
+        return TokenStream::new();
+    }
     let name = function.signature.ident.unraw().to_string();
     let private = paths.private(Span::call_site());
     named_type(
@@ -166,10 +171,10 @@ fn handler(function: &Function, arguments: &[ArgumentType], paths: &Paths) -> To
         .map(|(place, argument)| {
             let private = paths.private(argument.span);
             let ty = &argument.tokens;
-            (
-                local(&format!("argument_{place}"), argument.span),
-                quote_spanned!(argument.span=> <#ty as #private::FromEvent>::from_event(#cx)),
-            )
+            (local(&format!("argument_{place}"), argument.span), {
+                let cx = used_at(&cx, argument.span);
+                quote_spanned!(argument.span=> <#ty as #private::FromEvent>::from_event(#cx))
+            })
         })
         .unzip();
     let at_name = paths.private(name.span());
@@ -199,7 +204,7 @@ fn result(output: &ReturnType, returned: &Ident, paths: &Paths) -> TokenStream {
     let Some((success, failure)) = result_arguments(ty) else {
         let span = ty.span();
         let private = paths.private(span);
-        let returned = local("returned", span);
+        let returned = used_at(returned, span);
         return quote_spanned!(span=> #private::HandlerResult::into_result(#returned));
     };
     let (at_success, at_failure) = (paths.private(success.span()), paths.private(failure.span()));
@@ -306,7 +311,7 @@ fn hooks(hooks: &Hooks, paths: &Paths) -> TokenStream {
         let method = Ident::new(method, Span::call_site());
         let event = local("event", hook.span());
         let call = quote_spanned! {hook.span()=>
-            #at_hook::assert_hook_future_is_send(#at_hook::CheckResult::into_check(#hook(#event)))
+            #at_hook::CheckResult::into_check(#hook(#event))
         };
         quote! {
             async fn #method(
@@ -330,7 +335,7 @@ fn hooks(hooks: &Hooks, paths: &Paths) -> TokenStream {
         let at_hook = paths.private(hook.span());
         let (cx, error) = (local("cx", hook.span()), local("error", hook.span()));
         let call = quote_spanned! {hook.span()=>
-            #at_hook::assert_hook_future_is_send(#at_hook::ReportResult::into_report(#hook(#cx, #error)))
+            #at_hook::ReportResult::into_report(#hook(#cx, #error))
         };
         quote! {
             async fn on_error(

@@ -66,6 +66,14 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("ordering", "key"),
     ("should_process_event", "guard"),
     ("get_matching_kinds", "kinds"),
+    ("path", "pointer"),
+    ("field", "pointer"),
+    ("equals", "eq"),
+    ("is", "eq"),
+    ("not", "ne"),
+    ("one_of", "in"),
+    ("starts_with", "prefix"),
+    ("ends_with", "suffix"),
 ];
 
 /// What the attribute says, key by key; keys with a mistake are absent.
@@ -95,6 +103,7 @@ pub(crate) struct Keys {
     pub(crate) action: Option<Keyed<()>>,
     pub(crate) root: Option<Keyed<Path>>,
     written: Vec<Ident>,
+    meant: Vec<&'static str>,
 }
 
 /// One `when(..)`.
@@ -129,10 +138,13 @@ impl Keys {
         for argument in arguments {
             let name = argument.key.to_string();
             let Some((_, example)) = KEYS.iter().find(|(known, _)| *known == name) else {
-                errors.at(&argument.key, unknown(&name, "key", KEYS));
+                let meant = meant(&name, KEYS);
+                errors.at(&argument.key, unknown(&name, "", meant, KEYS));
+                // Nothing is missing that was meant by it.
+                keys.meant.extend(meant);
                 continue;
             };
-            if name != "when" && keys.is_written(&name) {
+            if name != "when" && keys.written(&name).is_some() {
                 let message = format!("`{name}` is given twice; keep one");
                 errors.at(&argument.key, message);
                 continue;
@@ -148,9 +160,9 @@ impl Keys {
         keys
     }
 
-    /// Whether the key was written, rightly or not.
+    /// Whether the key was written, rightly or not, or another was probably meant to be it.
     pub(crate) fn is_written(&self, name: &str) -> bool {
-        self.written(name).is_some()
+        self.written(name).is_some() || self.meant.contains(&name)
     }
 
     /// The key as it was written first.
@@ -201,18 +213,22 @@ pub(crate) fn example(name: &str) -> &'static str {
         .map_or("", |(_, example)| example)
 }
 
-fn unknown(name: &str, what: &str, table: &[(&str, &str)]) -> String {
+fn meant(name: &str, table: &[(&'static str, &str)]) -> Option<&'static str> {
     let known: Vec<_> = table.iter().map(|(known, _)| *known).collect();
     let synonym = SYNONYMS
         .iter()
         .find(|(word, key)| *word == name && known.contains(key))
         .map(|(_, key)| *key);
-    let meant = synonym
-        .or_else(|| nearest(name, &known))
+    synonym.or_else(|| nearest(name, &known))
+}
+
+fn unknown(name: &str, place: &str, meant: Option<&str>, table: &[(&str, &str)]) -> String {
+    let known: Vec<_> = table.iter().map(|(known, _)| *known).collect();
+    let question = meant
         .map(|key| format!("; did you mean `{key}`?"))
         .unwrap_or_default();
     format!(
-        "unknown {what} `{name}`{meant}\nthe keys are {}",
+        "unknown key `{name}`{place}{question}\nthe keys are {}",
         list(&known)
     )
 }
@@ -236,13 +252,16 @@ fn condition(reader: Reader<'_>) -> Option<Condition> {
     let arguments = args::parse(group.stream(), WHEN_KEYS[0].1, errors);
     let mut subject: Option<(Ident, Option<Subject>)> = None;
     let mut test: Option<(Ident, Option<Test>)> = None;
+    let mut is_known = true;
     for argument in &arguments {
         let name = argument.key.to_string();
         let Some((_, example)) = WHEN_KEYS.iter().find(|(known, _)| *known == name) else {
-            errors.at(&argument.key, unknown(&name, "key of `when`", WHEN_KEYS));
-            // Nothing is missing that may have been meant by it.
-            subject.get_or_insert((argument.key.clone(), None));
-            test.get_or_insert((argument.key.clone(), None));
+            let meant = meant(&name, WHEN_KEYS);
+            errors.at(
+                &argument.key,
+                unknown(&name, " of `when`", meant, WHEN_KEYS),
+            );
+            is_known = false;
             continue;
         };
         let is_subject = matches!(&*name, "pointer" | "header");
@@ -272,16 +291,19 @@ fn condition(reader: Reader<'_>) -> Option<Condition> {
             test = Some((key, test_of(&name, reader)));
         }
     }
-    let delimiters = group.delim_span().join();
-    if subject.is_none() {
-        let message = "the condition does not say on what; add `pointer = \"/action\"` for a value \
-                       of the payload or `header = \"x-github-event\"` for a header";
-        errors.at_span(delimiters, message);
-    }
-    if test.is_none() {
-        let message = "the condition does not say what must hold; add `eq`, `ne`, `in`, `prefix` \
-                       or `suffix`, such as `in = [\"opened\", \"closed\"]`";
-        errors.at_span(delimiters, message);
+    let lack = match (&subject, &test) {
+        (None, None) => format!("the condition is empty; write `{example}`"),
+        (None, _) => "the condition does not say of what; add `pointer = \"/action\"` for a value \
+                      of the payload or `header = \"x-github-event\"` for a header"
+            .to_owned(),
+        (_, None) => "the condition does not say what must hold; add `eq`, `ne`, `in`, `prefix` \
+                      or `suffix`, such as `in = [\"opened\", \"closed\"]`"
+            .to_owned(),
+        _ => String::new(),
+    };
+    // An unknown key may have been meant to be what is lacking.
+    if !lack.is_empty() && is_known {
+        errors.at_span(group.delim_span().join(), lack);
     }
     let (key, test) = test?;
     let (subject, test) = (subject?.1?, test?);

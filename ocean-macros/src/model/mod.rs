@@ -21,7 +21,7 @@ use self::{
 use crate::{
     args::{self, Argument},
     error::Errors,
-    item::{Block, Function, Item},
+    item::{Block, Function, Item, other_attribute},
 };
 
 /// A processor without mistakes.
@@ -168,7 +168,7 @@ fn checked_path(keys: &Keys, errors: &mut Errors) -> Option<LitStr> {
         .chars()
         .find(|c| c.is_whitespace() || "?#%".contains(*c))
     {
-        format!("a path has no `{wrong}`; name only the path, as the source declares it")
+        format!("a path has no {wrong:?} in it; name only the path, as the source declares it")
     } else {
         return Some(path.clone());
     };
@@ -252,7 +252,10 @@ fn checked_delete(keys: &Keys, events: &Events, errors: &mut Errors) -> Option<D
         let text = name.value();
         let problem = match events {
             Events::Prefix(prefix) if !text.starts_with(&prefix.value()) => {
-                format!("`event_prefix` is `{}`", shown(prefix))
+                format!(
+                    "`event_prefix` is {}, with which it does not start",
+                    shown(prefix)
+                )
             }
             Events::OneOf(names) if names.iter().all(|other| other.value() != text) => {
                 if keys.events.is_some() {
@@ -287,7 +290,7 @@ fn checked_name(keys: &Keys, item: &Item, errors: &mut Errors) -> String {
         .find(|c| !(c.is_ascii_alphanumeric() || "_-.:".contains(*c)))
     {
         let message =
-            format!("a name has no `{wrong}`; use letters, digits, `_`, `-`, `.` and `:`");
+            format!("a name has no {wrong:?} in it; use letters, digits, `_`, `-`, `.` and `:`");
         errors.at(name, message);
     }
     text
@@ -364,12 +367,8 @@ fn check_conditions(conditions: &[Condition], errors: &mut Errors) {
 // === Keys against the item ===
 
 fn check_item(item: &Item, keys: &Keys, errors: &mut Errors) {
-    for attribute in item.attributes() {
-        let last = attribute.path().segments.last();
-        if last.is_some_and(|segment| segment.ident == "webhook_processor") {
-            let message = "`#[webhook_processor]` is given twice; keep one";
-            errors.at(attribute, message);
-        }
+    if let Some(attribute) = other_attribute(item.attributes()) {
+        errors.at(attribute, "`#[webhook_processor]` is given twice; keep one");
     }
     match item {
         Item::Function(function) => check_function(function, keys, errors),
@@ -385,7 +384,8 @@ fn check_function(function: &Function, keys: &Keys, errors: &mut Errors) {
                        `WebhookProcessor` for the type and annotate that `impl`";
         errors.at(receiver, message);
     }
-    if let Some(constness) = &signature.constness {
+    // Of `const async` the compiler itself says that it cannot be.
+    if let (Some(constness), None) = (&signature.constness, &signature.asyncness) {
         errors.at(
             constness,
             "a webhook processor cannot be `const`; remove it",

@@ -55,7 +55,7 @@ impl<'a> Reader<'a> {
                 self.errors.at(other, message);
                 None
             }
-            other => self.expected("a string", other),
+            other => self.expected("a string literal", other),
         }
     }
 
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
                 self.errors.at(text, message);
                 return None;
             }
-            other => return self.expected("a list of strings", other),
+            other => return self.expected("a list of string literals", other),
         };
         if entries.is_empty() {
             self.wrong(list, "the list is empty");
@@ -80,11 +80,12 @@ impl<'a> Reader<'a> {
         for entry in entries {
             let text = match entry {
                 Operand::Literal(Lit::Str(text)) => self.filled(text),
-                other => self.expected("a string", other),
+                other => self.expected("a string literal", other),
             };
             match text {
                 Some(text) if texts.iter().any(|other| other.value() == text.value()) => {
-                    let message = format!("`{}` stands in the list twice", shown(&text));
+                    let message =
+                        format!("`{}` stands in the list twice; remove one", shown(&text));
                     self.errors.at(&text, message);
                     complete = false;
                 }
@@ -100,7 +101,7 @@ impl<'a> Reader<'a> {
         match self.operand()? {
             Operand::Literal(Lit::Str(text)) => self.filled(text).map(|text| vec![text]),
             Operand::List(..) => self.texts(),
-            other => self.expected("a string or a list of strings", other),
+            other => self.expected("a string literal or a list of them", other),
         }
     }
 
@@ -160,7 +161,7 @@ impl<'a> Reader<'a> {
             Operand::Literal(Lit::Int(number)) => match number.base10_parse() {
                 Ok(number) => Some(number),
                 Err(_) => {
-                    self.wrong(number, format!("expected a number up to {}", u32::MAX));
+                    self.wrong(number, format!("expected a number from 0 to {}", u32::MAX));
                     None
                 }
             },
@@ -174,7 +175,6 @@ impl<'a> Reader<'a> {
         let factor: Option<f64> = match operand {
             Operand::Literal(Lit::Int(number)) => number.base10_parse().ok(),
             Operand::Literal(Lit::Float(number)) => number.base10_parse().ok(),
-            Operand::Negative(..) => Some(-1.0),
             other => return self.expected("a number", other),
         };
         match factor {
@@ -223,7 +223,8 @@ impl<'a> Reader<'a> {
         for entry in entries {
             match self.constant(entry) {
                 Some(literal) if literals.contains(&literal) => {
-                    self.errors.at(entry, "stands in the list twice");
+                    self.errors
+                        .at(entry, "stands in the list twice; remove one");
                     complete = false;
                 }
                 Some(literal) => literals.push(literal),
@@ -238,9 +239,6 @@ impl<'a> Reader<'a> {
             Operand::Literal(Lit::Str(text)) => Some(Literal::Str(text.value())),
             Operand::Literal(Lit::Bool(value)) => Some(Literal::Bool(value.value)),
             Operand::Literal(Lit::Int(number)) => self.integer(number.base10_digits(), operand),
-            Operand::Negative(Lit::Int(number), _) => {
-                self.integer(&format!("-{}", number.base10_digits()), operand)
-            }
             other => self.expected("a string, an integer or a boolean", other),
         }
     }
@@ -258,8 +256,8 @@ impl<'a> Reader<'a> {
         let Argument { key, value } = self.argument;
         let found = match value {
             Value::Is(operand) => return Some(operand),
-            Value::Flag => "has no value",
-            Value::Nested(_) => "takes its value behind `=`",
+            Value::Flag | Value::Missing(_) => "has no value",
+            Value::Nested(_) | Value::Unassigned(_) => "takes its value behind `=`",
         };
         let message = format!("`{key}` {found}; write `{}`", self.example);
         self.errors.at_span(value.span(key), message);

@@ -114,6 +114,19 @@ fn what_has_left_a_lane_supersedes_nothing() {
 }
 
 #[test]
+fn an_event_that_could_not_run_yet_is_still_the_same() {
+    let mut table = LaneTable::default();
+    table.push(EventId::new(1), &[entry(1)], None, true);
+    let (_, turn) = next(&mut table).unwrap();
+    table.finish(&turn, Turn::Later(NOW));
+    let (_, again) = next(&mut table).unwrap();
+    assert_eq!(again, turn);
+    table.finish(&turn, Turn::Again(NOW));
+    let (_, again) = next(&mut table).unwrap();
+    assert!(again.retried && !again.resumed);
+}
+
+#[test]
 fn the_date_of_an_event_counts_once_it_is_the_head() {
     let mut table = LaneTable::default();
     let date = NOW + Duration::from_secs(5);

@@ -69,6 +69,7 @@ mod backlog;
 mod batch;
 mod codec;
 mod command;
+mod damage;
 mod failure;
 mod gate;
 mod lock;

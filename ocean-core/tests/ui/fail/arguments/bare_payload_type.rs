@@ -1,7 +1,7 @@
 use ocean_core::prelude::*;
 
 #[webhook_processor(path = "/webhook", kinds = ["issue"])]
-async fn issue(payload: Issue) -> Result<RawResults, ProcessorError> {
+async fn issue(_payload: Issue) -> Result<RawResults, ProcessorError> {
     Ok(RawResults::none())
 }
 

@@ -1,7 +1,7 @@
 use ocean_core::prelude::*;
 
 #[webhook_processor(path = "/webhook", kinds = ["issue"])]
-async fn issue(event: WebhookEvent) -> Result<RawResults, ProcessorError> {
+async fn issue(_event: WebhookEvent) -> Result<RawResults, ProcessorError> {
     Ok(RawResults::none())
 }
 

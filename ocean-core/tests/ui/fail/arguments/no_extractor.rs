@@ -1,7 +1,7 @@
 use ocean_core::prelude::*;
 
 #[webhook_processor(path = "/webhook", kinds = ["issue"])]
-async fn issue(number: u64) -> Result<RawResults, ProcessorError> {
+async fn issue(_number: u64) -> Result<RawResults, ProcessorError> {
     Ok(RawResults::none())
 }
 

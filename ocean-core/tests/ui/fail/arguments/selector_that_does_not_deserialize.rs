@@ -1,7 +1,7 @@
 use ocean_core::prelude::*;
 
 #[webhook_processor(path = "/webhook", kinds = ["issue"])]
-async fn issue(selector: Selector<IssueSelector>) -> Result<RawResults, ProcessorError> {
+async fn issue(_selector: Selector<IssueSelector>) -> Result<RawResults, ProcessorError> {
     Ok(RawResults::none())
 }
 

@@ -1,7 +1,7 @@
 use ocean_core::prelude::*;
 
 #[webhook_processor(path = "/webhook", kinds = ["issue"])]
-async fn issue(state: State<std::cell::Cell<u8>>) -> Result<RawResults, ProcessorError> {
+async fn issue(_state: State<std::cell::Cell<u8>>) -> Result<RawResults, ProcessorError> {
     Ok(RawResults::none())
 }
 

@@ -1,7 +1,7 @@
 use ocean_core::prelude::*;
 
 #[webhook_processor(path = "/webhook", kinds = ["issue"])]
-async fn issue(#[cfg(test)] headers: &Headers) -> Result<RawResults, ProcessorError> {
+async fn issue(#[cfg(test)] _headers: &Headers) -> Result<RawResults, ProcessorError> {
     Ok(RawResults::none())
 }
 

@@ -1,7 +1,7 @@
 use ocean_core::prelude::*;
 
 #[webhook_processor(path = "/webhook", kinds = ["issue"])]
-async fn issue(event: impl AsRef<str>) -> Result<RawResults, ProcessorError> {
+async fn issue(_event: impl AsRef<str>) -> Result<RawResults, ProcessorError> {
     Ok(RawResults::none())
 }
 

@@ -1,7 +1,7 @@
 use ocean_core::prelude::*;
 
 #[webhook_processor(path = "/webhook", kinds = ["issue"])]
-async fn issue<T: serde::de::DeserializeOwned>(payload: Payload<T>) -> Result<RawResults, ProcessorError> {
+async fn issue<T: serde::de::DeserializeOwned>(_payload: Payload<T>) -> Result<RawResults, ProcessorError> {
     Ok(RawResults::none())
 }
 
