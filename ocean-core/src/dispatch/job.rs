@@ -297,7 +297,7 @@ impl Worker {
             event,
             mapping,
             catalog: &*self.catalog,
-            metrics: &self.telemetry.dispatch,
+            telemetry: &self.telemetry,
         };
         let landed = landing.land(&inputs).await;
         drop(suspect);
