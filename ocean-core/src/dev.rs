@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use crate::event::Headers;
+
 /// A stand-in of the tool's API and sample events.
 #[derive(Clone, Copy, Debug)]
 pub struct DevKit {
@@ -35,6 +37,8 @@ pub struct ApiRequest {
     pub path: String,
     /// The query's names and values, decoded.
     pub query: Vec<(String, String)>,
+    /// The headers.
+    pub headers: Headers,
     /// The body.
     pub body: Bytes,
 }

@@ -51,7 +51,7 @@ impl FromStr for EventId {
 
 // === Headers ===
 
-/// Request headers: names in lower case, in the order received, repeated names kept.
+/// Request headers: names in lower case, repeated names kept in the order received.
 ///
 /// ```
 /// use ocean_core::Headers;
@@ -85,7 +85,7 @@ impl Headers {
             .map(|(_, value)| value)
     }
 
-    /// Names and values in the order received.
+    /// Names and values, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
@@ -199,6 +199,14 @@ impl WebhookEvent {
         Self(Arc::new(Inner {
             parts,
             document: OnceLock::new(),
+        }))
+    }
+
+    /// The event of these parts, whose body was parsed already: `document` is that of `parts.body`.
+    pub fn with_document(parts: EventParts, document: Document) -> Self {
+        Self(Arc::new(Inner {
+            parts,
+            document: OnceLock::from(Ok(document)),
         }))
     }
 

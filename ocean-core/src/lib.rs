@@ -2,7 +2,7 @@
 
 #[doc(hidden)]
 pub mod __private;
-mod admin;
+pub mod admin;
 pub mod catalog;
 mod clock;
 pub mod dev;
@@ -11,11 +11,13 @@ mod error;
 mod event;
 mod extract;
 pub mod failpoint;
+mod future;
 pub mod http;
-mod ingress;
+pub mod ingress;
 mod integration;
 mod lane;
 pub mod mapping;
+mod nearest;
 mod outcome;
 pub mod prelude;
 pub mod processor;
@@ -34,6 +36,7 @@ pub use clock::Clock;
 pub use error::{ErrorClass, ProcessorError, Rejection, StartError};
 pub use event::{EventId, EventParts, Headers, WebhookEvent};
 pub use extract::{EventContext, FromEvent, Need, Payload, Selector, State};
+pub use future::BoxFuture;
 pub use integration::{Assets, Integration, StartContext};
 pub use lane::{Lane, LaneEntry, Lanes};
 pub use ocean_macros::webhook_processor;

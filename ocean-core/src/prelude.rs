@@ -1,7 +1,7 @@
 //! Everything a file of processors needs: `use ocean_core::prelude::*;`.
 
 pub use crate::{
-    EventContext, Headers, IntoOutcome, Outcome, Payload, ProcessorError, Raw, RawResults,
-    Rejection, Resource, Selector, State, WebhookEvent, WebhookProcessor, WithRaw,
+    EventContext, FromEvent, Headers, IntoOutcome, Outcome, Payload, ProcessorError, Raw,
+    RawResults, Rejection, Resource, Selector, State, WebhookEvent, WebhookProcessor, WithRaw,
     webhook_processor,
 };

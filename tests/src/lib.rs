@@ -1,1 +1,8 @@
-//! Harness of the integration tests.
+//! Harness of the integration tests: the real binary as a process, and stand-ins of Port and the
+//! tools as servers in the test process.
+
+pub mod crash;
+pub mod port;
+pub mod probe;
+pub mod process;
+pub mod stand_in;

@@ -15,6 +15,18 @@ use crate::{
     processor::BoxFuture,
 };
 
+mod batch;
+mod browse;
+mod dry_run;
+mod local;
+mod port;
+
+pub use batch::BatchOptions;
+pub use browse::EntityBrowser;
+pub use dry_run::DryRun;
+pub use local::{Browse, LocalCatalog, StoredEntity};
+pub use port::{IntegrationName, PortCatalog, PortOptions, ProcessingMode, ResourcesOrigin};
+
 /// Where entities are written.
 pub trait Catalog: Send + Sync + fmt::Debug + 'static {
     /// Writes the changes of one event: all upserts, then all deletes. Resolves when the fate of

@@ -18,6 +18,23 @@ use crate::{
     telemetry::Telemetry,
 };
 
+mod attempt;
+mod calls;
+mod driver;
+mod job;
+mod lanes;
+mod pointer;
+mod settle;
+mod shared;
+mod takeup;
+mod trial;
+mod verdict;
+mod writes;
+
+pub use self::trial::{Trial, TrialReport, TrialRun, trial, trial_with_actions};
+
+use self::{driver::Driver, job::Worker};
+
 /// Everything dispatch works with.
 #[derive(Debug)]
 pub struct DispatchParts {
@@ -56,6 +73,7 @@ pub struct DispatchOptions {
 /// Starts dispatch under `supervisor`. When shutdown is requested it takes up nothing new, lets
 /// running handlers finish, and ends; what was not finished stays in the queue.
 pub fn start(parts: DispatchParts, supervisor: &Supervisor) {
-    let _ = (parts, supervisor);
-    unimplemented!("the dispatch room")
+    let worker = Worker::new(&parts, supervisor.shutdown());
+    let driver = Driver::new(Arc::new(worker));
+    supervisor.spawn("dispatch", driver.drive(parts.feed, supervisor.shutdown()));
 }

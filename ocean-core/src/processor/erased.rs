@@ -1,17 +1,15 @@
 //! The form in which dispatch holds processors of any type.
 
-use std::{borrow::Cow, future::Future, pin::Pin, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use super::{ProcessorType, RetryPolicy, WebhookProcessor};
 use crate::{
     error::{ProcessorError, Rejection},
     event::WebhookEvent,
     extract::EventContext,
+    future::BoxFuture,
     outcome::Outcome,
 };
-
-/// A boxed future that can move between threads.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// [`WebhookProcessor`] with boxed futures; implemented for every processor.
 #[expect(missing_docs, reason = "each method is the trait's of the same name")]
@@ -53,12 +51,7 @@ impl<T: WebhookProcessor> DynProcessor for T {
     }
 
     fn retry_policy(&self) -> RetryPolicy {
-        RetryPolicy {
-            max_retries: T::MAX_RETRIES,
-            initial_delay: T::INITIAL_RETRY_DELAY,
-            max_delay: T::MAX_RETRY_DELAY,
-            exponential_base: T::EXPONENTIAL_BASE,
-        }
+        RetryPolicy::of::<T>()
     }
 
     fn should_process_event(&self, event: &WebhookEvent) -> bool {

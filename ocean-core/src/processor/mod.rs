@@ -14,14 +14,20 @@ use crate::{
 };
 
 mod erased;
+mod field;
 pub mod index;
+mod lanes;
 pub mod registry;
 mod spec;
 
-pub use erased::{BoxFuture, DynProcessor};
-pub use registry::{Registration, Registry};
+pub use erased::DynProcessor;
+pub use index::{ProcessorIndex, Route};
+// Others import it from here until they are merged.
+pub use crate::future::BoxFuture;
+pub use registry::{Registered, Registration, Registry};
 pub use spec::{
-    Condition, DeleteSpec, EventMatch, Literal, Location, ProcessorSpec, RetryPolicy, Subject, Test,
+    Condition, DeleteSpec, EventMatch, Literal, Location, Mismatch, ProcessorSpec, RetryPolicy,
+    Subject, Test,
 };
 
 /// What a processor is for.
@@ -158,12 +164,6 @@ pub trait WebhookProcessor: Send + Sync + 'static {
     /// The delay before retry number `retry`, from 1: `initial * base^(retry - 1)`, capped, before
     /// jitter. With the default constants 1, 2 and 4 seconds.
     fn retry_delay(&self, retry: u32) -> Duration {
-        RetryPolicy {
-            max_retries: Self::MAX_RETRIES,
-            initial_delay: Self::INITIAL_RETRY_DELAY,
-            max_delay: Self::MAX_RETRY_DELAY,
-            exponential_base: Self::EXPONENTIAL_BASE,
-        }
-        .delay(retry)
+        RetryPolicy::of::<Self>().delay(retry)
     }
 }

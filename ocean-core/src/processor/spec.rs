@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::ProcessorType;
+use super::{ProcessorType, WebhookProcessor, field::Field};
 use crate::{event::WebhookEvent, extract::Need};
 
 /// Describes a processor. The attribute writes it; by hand it is put together like this:
@@ -203,6 +203,33 @@ impl ProcessorSpec {
         }
     }
 
+    /// Whether the declared filter lets the event through: path, event name and conditions, but
+    /// neither guard nor code.
+    pub fn matches(&self, event: &WebhookEvent) -> bool {
+        self.mismatch(event).is_none()
+    }
+
+    /// Why the declared filter does not let the event through, for people.
+    pub fn mismatch(&self, event: &WebhookEvent) -> Option<Mismatch> {
+        if self.path != &**event.path() {
+            return Some(Mismatch::Path(self.path));
+        }
+        if !self.event.matches(event.name()) {
+            return Some(Mismatch::Event(self.event));
+        }
+        self.conditions
+            .iter()
+            .find(|condition| !condition.holds(event))
+            .map(|condition| Mismatch::Condition(*condition))
+    }
+
+    /// The first of the required pointers that leads nowhere or to null. An event that lacks one
+    /// is rejected as invalid.
+    pub fn missing_required(&self, event: &WebhookEvent) -> Option<&'static str> {
+        let lacks = |pointer: &&&'static str| Field::at(event, pointer).is_none();
+        self.requires.iter().find(lacks).copied()
+    }
+
     /// Whether the event deletes by declaration, without running the handler.
     pub fn deletes(&self, event: &WebhookEvent) -> bool {
         let (Some(delete), Some(name)) = (&self.delete, event.name()) else {
@@ -249,6 +276,51 @@ pub enum EventMatch {
     Prefix(&'static str),
 }
 
+impl EventMatch {
+    fn matches(&self, name: Option<&str>) -> bool {
+        match (self, name) {
+            (Self::Any, _) => true,
+            (Self::OneOf(names), Some(name)) => names.contains(&name),
+            (Self::Prefix(prefix), Some(name)) => name.starts_with(prefix),
+            (Self::OneOf(_) | Self::Prefix(_), None) => false,
+        }
+    }
+}
+
+impl fmt::Display for EventMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("any event"),
+            Self::OneOf([name]) => write!(f, "event `{name}`"),
+            Self::OneOf(names) => write!(f, "one of the events `{}`", names.join("`, `")),
+            Self::Prefix(prefix) => write!(f, "events that start with `{prefix}`"),
+        }
+    }
+}
+
+// === Mismatch ===
+
+/// What of its declared filter keeps an event from a processor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Mismatch {
+    /// It is for this path.
+    Path(&'static str),
+    /// It is for these events.
+    Event(EventMatch),
+    /// This condition does not hold.
+    Condition(Condition),
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "it is for the path `{path}`"),
+            Self::Event(event) => write!(f, "it is for {event}"),
+            Self::Condition(condition) => write!(f, "the condition `{condition}` does not hold"),
+        }
+    }
+}
+
 // === DeleteSpec ===
 
 /// What events delete by declaration.
@@ -269,6 +341,33 @@ pub struct Condition {
     pub subject: Subject,
     /// What must hold of it.
     pub test: Test,
+}
+
+impl Condition {
+    /// Whether it holds of the event.
+    pub fn holds(&self, event: &WebhookEvent) -> bool {
+        self.test.holds(Field::read(event, self.subject).as_ref())
+    }
+}
+
+impl fmt::Display for Condition {
+    // As it is written in `when(..)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.subject {
+            Subject::Pointer(pointer) => write!(f, "pointer = {pointer:?}, ")?,
+            Subject::Header(name) => write!(f, "header = {name:?}, ")?,
+        }
+        match self.test {
+            Test::Eq(literal) => write!(f, "eq = {literal}"),
+            Test::Ne(literal) => write!(f, "ne = {literal}"),
+            Test::In(literals) => {
+                let literals: Vec<_> = literals.iter().map(Literal::to_string).collect();
+                write!(f, "in = [{}]", literals.join(", "))
+            }
+            Test::Prefix(text) => write!(f, "prefix = {text:?}"),
+            Test::Suffix(text) => write!(f, "suffix = {text:?}"),
+        }
+    }
 }
 
 /// What a condition looks at.
@@ -307,6 +406,16 @@ pub enum Literal {
     Bool(bool),
 }
 
+impl fmt::Display for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Str(text) => write!(f, "{text:?}"),
+            Self::Int(number) => number.fmt(f),
+            Self::Bool(value) => value.fmt(f),
+        }
+    }
+}
+
 // === RetryPolicy ===
 
 /// When failed attempts are repeated.
@@ -330,6 +439,16 @@ impl RetryPolicy {
         max_delay: Duration::from_secs(30),
         exponential_base: 2.0,
     };
+
+    /// The constants of the processor type `T`.
+    pub const fn of<T: WebhookProcessor + ?Sized>() -> Self {
+        Self {
+            max_retries: T::MAX_RETRIES,
+            initial_delay: T::INITIAL_RETRY_DELAY,
+            max_delay: T::MAX_RETRY_DELAY,
+            exponential_base: T::EXPONENTIAL_BASE,
+        }
+    }
 
     /// The delay before retry number `retry`, from 1, before jitter.
     pub fn delay(&self, retry: u32) -> Duration {

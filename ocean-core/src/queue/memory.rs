@@ -21,8 +21,8 @@ use super::{
 use crate::{
     clock::Clock,
     event::{EventId, WebhookEvent},
+    future::BoxFuture,
     lane::Lanes,
-    processor::BoxFuture,
 };
 
 /// Settings of a [`MemoryQueue`].
@@ -325,11 +325,13 @@ impl Inner {
             }
             Change::Progress(story) => {
                 entry.story = story;
+                entry.restarts = 0;
                 return;
             }
             Change::Retry { at, story } => {
                 entry.next_attempt_at = Some(at);
                 entry.story = story;
+                entry.restarts = 0;
                 return;
             }
             Change::Done(story) => (EventState::Done, story),

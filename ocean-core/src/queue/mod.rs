@@ -11,8 +11,8 @@ use jiff::Timestamp;
 
 use crate::{
     event::{EventId, WebhookEvent},
+    future::BoxFuture,
     lane::Lanes,
-    processor::BoxFuture,
 };
 
 mod dedupe;
@@ -131,7 +131,8 @@ pub struct Stored {
     pub event: WebhookEvent,
     /// What happened so far.
     pub story: Story,
-    /// How often a process found it unfinished at start and took it up again.
+    /// How often a process found it unfinished at start and took it up again, since an attempt last
+    /// came to its end ([`Change::Progress`], [`Change::Retry`]).
     pub restarts: u32,
 }
 

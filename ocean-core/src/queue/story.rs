@@ -12,6 +12,10 @@ pub struct Story {
     /// One entry for each processor and resource that had to do with it.
     #[serde(default)]
     pub runs: Vec<Run>,
+    /// What concerns the event as a whole: that no processor is for it any more, or why it never
+    /// ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl Story {
@@ -30,13 +34,7 @@ impl Story {
 
     /// The most attempts of any run.
     pub fn attempts(&self) -> u32 {
-        let longest = self
-            .runs
-            .iter()
-            .map(|run| run.attempts.len())
-            .max()
-            .unwrap_or(0);
-        u32::try_from(longest).unwrap_or(u32::MAX)
+        self.runs.iter().map(Run::tried).max().unwrap_or(0)
     }
 }
 
@@ -65,6 +63,35 @@ impl Run {
             attempts: Vec::new(),
         }
     }
+
+    /// How often it was tried.
+    pub fn tried(&self) -> u32 {
+        self.attempts.iter().fold(0, |sum: u32, attempt| {
+            sum.saturating_add(attempt.repeats).saturating_add(1)
+        })
+    }
+
+    /// How many of its attempts failed for another reason than an outage: those that use up
+    /// retries.
+    pub fn failures(&self) -> u32 {
+        let failed = |attempt: &&Attempt| !attempt.error.is_empty() && !attempt.outage;
+        u32::try_from(self.attempts.iter().filter(failed).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Adds an attempt. Repeated waits for the same outage are counted rather than listed: an
+    /// outage of days would grow the story without telling more.
+    pub fn push(&mut self, attempt: Attempt) {
+        match self.attempts.last_mut() {
+            Some(last) if attempt.outage && last.outage && last.error == attempt.error => {
+                *last = Attempt {
+                    at: last.at,
+                    repeats: last.repeats.saturating_add(1),
+                    ..attempt
+                };
+            }
+            _ => self.attempts.push(attempt),
+        }
+    }
 }
 
 /// Whether a run is through.
@@ -91,6 +118,12 @@ pub struct Attempt {
     /// The error and its sources, outermost first, if it failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub error: Vec<String>,
+    /// Whether it failed because a whole service was out of reach, which uses up no retry.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outage: bool,
+    /// How many more attempts right after this one ended in the same outage.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repeats: u32,
     /// Raw items that the processor reported as existing.
     #[serde(default)]
     pub updated: u32,
@@ -127,4 +160,49 @@ pub enum WriteKind {
     Upsert,
     /// Removes the entity.
     Delete,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(seconds: i64, outage: bool) -> Attempt {
+        Attempt {
+            at: Timestamp::from_second(seconds).unwrap(),
+            took_ms: 1,
+            error: vec!["port answered 503".into()],
+            outage,
+            repeats: 0,
+            updated: 0,
+            deleted: 0,
+            writes: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_long_outage_is_one_entry() {
+        let mut run = Run::new("issues", None);
+        run.push(failed(1, false));
+        for seconds in 2..1_000 {
+            run.push(failed(seconds, true));
+        }
+        run.push(failed(1_000, false));
+        assert_eq!(run.attempts.len(), 3);
+        assert_eq!((run.tried(), run.failures()), (1_000, 2));
+        assert_eq!(run.attempts[1].at.as_second(), 2);
+    }
+
+    #[test]
+    fn stories_of_older_versions_are_read() {
+        let old = r#"{"runs":[{"processor":"a","state":"done","attempts":[
+            {"at":"2026-01-01T00:00:00Z","took_ms":3}]}]}"#;
+        let story: Story = serde_json::from_str(old).unwrap();
+        assert_eq!(story.attempts(), 1);
+    }
 }

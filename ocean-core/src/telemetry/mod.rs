@@ -14,8 +14,8 @@ mod mapping;
 mod queue;
 
 pub use catalog::CatalogMetrics;
-pub use dispatch::DispatchMetrics;
-pub use ingress::IngressMetrics;
+pub use dispatch::{DispatchMetrics, Fate};
+pub use ingress::{IngressMetrics, PathMetrics, Refused};
 pub use mapping::MappingMetrics;
 pub use queue::QueueMetrics;
 

@@ -28,9 +28,10 @@ const FATE: &str = "INSERT INTO fate (id, finished_at, attempts, restarts, reaso
     VALUES (?1, ?2, ?3, 0, ?4, ?5)
     ON CONFLICT (id) DO UPDATE SET finished_at = ?2, next_at = NULL, attempts = ?3,
     reason = ?4, story = ?5";
+// An attempt that came to its end did not kill the process, so restarts are counted anew.
 const PROGRESS: &str = "INSERT INTO fate (id, next_at, attempts, restarts, story)
     SELECT id, ?2, ?3, 0, ?4 FROM event WHERE id = ?1 AND state = 0
-    ON CONFLICT (id) DO UPDATE SET next_at = ?2, attempts = ?3, story = ?4";
+    ON CONFLICT (id) DO UPDATE SET next_at = ?2, attempts = ?3, restarts = 0, story = ?4";
 const RESUMED: &str = "INSERT INTO fate (id, attempts, restarts)
     SELECT id, 0, 1 FROM event WHERE id = ?1 AND state = 0
     ON CONFLICT (id) DO UPDATE SET restarts = restarts + 1";

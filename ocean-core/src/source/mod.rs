@@ -1,6 +1,21 @@
 //! Sources: the paths on which events arrive, and how their senders are told from impostors.
+//!
+//! An integration declares [`Source`]s; [`check_sources`] resolves their secrets from the settings
+//! into [`CheckedSource`]s, which is what the door works with. **A source that cannot verify its
+//! sender does not start, unless code and operator both say that it may.** This module knows
+//! neither the HTTP server nor the environment.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::borrow::Cow;
+
+mod checked;
+mod locator;
+mod secret;
+mod verify;
+
+pub use checked::{CheckedSource, SourceSettings, check_sources};
+pub use locator::Locator;
+pub use secret::{Secret, setting_variable};
+pub use verify::{Encoding, RawRequest, Unverified, Verification, Verify};
 
 /// A path of the integration and everything the door must know about its sender.
 ///
@@ -62,6 +77,9 @@ impl Source {
     }
 
     /// Where the sender's id of the delivery stands; the same id within a day is a duplicate.
+    ///
+    /// In a batch whose id stands in a header, each element's id is the header's value and the
+    /// element's place, as in `4f2a:0`: one id cannot stand for several events.
     #[must_use]
     pub fn delivery(self, locator: Locator) -> Self {
         Self {
@@ -117,124 +135,19 @@ impl Source {
     }
 }
 
-// === Locator ===
-
-/// Where a value stands in a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Locator {
-    /// In a header, named in lower case.
-    Header(&'static str),
-    /// In the body, at an RFC 6901 pointer.
-    Pointer(&'static str),
-}
-
-impl Locator {
-    /// In a header, named in lower case.
-    pub const fn header(name: &'static str) -> Self {
-        Self::Header(name)
-    }
-
-    /// In the body, at an RFC 6901 pointer.
-    pub const fn pointer(pointer: &'static str) -> Self {
-        Self::Pointer(pointer)
-    }
-}
-
-// === Verification ===
-
-/// How a source tells its sender from an impostor: on the raw bytes, in constant time, against
-/// one or several secrets from the integration's settings.
-#[derive(Clone)]
-pub struct Verification {
-    pub(crate) scheme: Scheme,
-    pub(crate) secret: Option<&'static str>,
-}
-
-#[derive(Clone)]
-pub(crate) enum Scheme {
-    Hmac {
-        hash: Hash,
-        header: &'static str,
-        encoding: Encoding,
-        prefix: &'static str,
-    },
-    Token {
-        header: &'static str,
-        prefix: &'static str,
-    },
-    Custom(Arc<dyn Verify>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hash {
-    Sha1,
-    Sha256,
-    Sha512,
-}
-
-/// How the bytes of a signature are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// Hexadecimal, either case.
-    Hex,
-    /// Standard base64.
-    Base64,
-}
-
-impl Verification {
-    /// HMAC-SHA256 of the body in `header`, hexadecimal.
-    pub const fn hmac_sha256(header: &'static str) -> Self {
-        Self {
-            scheme: Scheme::Hmac {
-                hash: Hash::Sha256,
-                header,
-                encoding: Encoding::Hex,
-                prefix: "",
-            },
-            secret: None,
-        }
-    }
-
-    /// What stands before the signature, such as `sha256=`.
-    #[must_use]
-    pub fn prefix(mut self, text: &'static str) -> Self {
-        match &mut self.scheme {
-            Scheme::Hmac { prefix, .. } | Scheme::Token { prefix, .. } => *prefix = text,
-            Scheme::Custom(_) => {}
-        }
-        self
-    }
-
-    /// The setting of the integration's config that holds the secret, in the spec's camel case; a
-    /// list or several lines hold several live secrets, for rotation.
-    #[must_use]
-    pub const fn secret(mut self, setting: &'static str) -> Self {
-        self.secret = Some(setting);
-        self
-    }
-}
-
-impl fmt::Debug for Verification {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verification")
-            .field("secret", &self.secret)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A verifier in code, for senders with a scheme of their own.
-pub trait Verify: Send + Sync + 'static {
-    /// Checks the sender.
-    fn verify(&self);
-}
-
 // === Challenge ===
 
-/// How a request that only proves the address is answered.
+/// How a request that only proves the address is answered. No event comes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Challenge {
     /// GET with this header (Okta's `x-okta-verification-challenge`): 200 with its value as
     /// `{"verification": ".."}`.
     GetHeader(&'static str),
+    /// GET with this query parameter (`challenge`, `hub.challenge`, `validationToken`): 200 with
+    /// its value as plain text.
+    GetQuery(&'static str),
+    /// POST whose verified body has text at this pointer (Slack's `/challenge`): 200 with it as
+    /// `{"challenge": ".."}`.
+    PostPointer(&'static str),
 }

@@ -1,0 +1,288 @@
+//! A Jira site in the test process, and what the tests need to talk to it.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use ocean_core::{
+    Clock, ErrorClass, EventContext, EventParts, Headers, Need, Outcome, Raw, Resource,
+    SelectorSet, StartContext, StateMap, WebhookEvent, WebhookProcessor,
+    dev::{ApiRequest, ApiResponse},
+    http::HttpOptions,
+    processor::{EventMatch, ProcessorSpec},
+};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::{JiraClient, JiraConfig};
+
+type Answer = dyn Fn(&ApiRequest) -> ApiResponse + Send + Sync;
+
+/// A site on a port of its own. It answers from a function and remembers every call.
+pub(crate) struct Site {
+    pub(crate) url: String,
+    calls: Arc<Mutex<Vec<ApiRequest>>>,
+}
+
+impl Site {
+    /// The stand-in that `dev` uses.
+    pub(crate) fn sample() -> Self {
+        Self::answering(crate::dev::KIT.api)
+    }
+
+    /// A site that answers every call like this.
+    pub(crate) fn always(status: u16, body: &'static str) -> Self {
+        Self::answering(move |_| ApiResponse {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+        })
+    }
+
+    pub(crate) fn answering(
+        answer: impl Fn(&ApiRequest) -> ApiResponse + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let (answer, seen): (Arc<Answer>, _) = (Arc::new(answer), Arc::clone(&calls));
+        // The threads end with the test process.
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (answer, seen) = (Arc::clone(&answer), Arc::clone(&seen));
+                std::thread::spawn(move || serve(stream, &*answer, &seen));
+            }
+        });
+        Self { url, calls }
+    }
+
+    /// The calls so far, such as `GET /rest/api/3/user?accountId=a1`.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.requests().iter().map(line_of).collect()
+    }
+
+    /// The calls so far.
+    pub(crate) fn requests(&self) -> Vec<ApiRequest> {
+        self.calls.lock().unwrap().clone()
+    }
+
+    /// A client of the site.
+    pub(crate) fn client(&self) -> JiraClient {
+        JiraClient::new(&self.context(json!({}))).unwrap()
+    }
+
+    /// What the integration starts with, with these settings beside the usual ones.
+    pub(crate) fn context(&self, settings: Value) -> StartContext<JiraConfig> {
+        let mut config = json!({
+            "jira_host": self.url,
+            "atlassian_user_email": "ann@example.com",
+            "atlassian_user_token": "t0ken",
+        });
+        for (name, value) in settings.as_object().unwrap() {
+            config[name] = value.clone();
+        }
+        StartContext {
+            config: serde_json::from_value(config).unwrap(),
+            identifier: "my-jira".to_owned(),
+            base_url: Some(Url::parse("https://ocean.example.com/prefix").unwrap()),
+            live_events: true,
+            oauth_token_file: None,
+            http: HttpOptions {
+                max_retries: 0,
+                ..HttpOptions::default()
+            },
+            clock: Clock::system(),
+        }
+    }
+
+    /// As [`context`](Self::context), with an OAuth token in this file.
+    pub(crate) fn oauth_context(&self, file: PathBuf) -> StartContext<JiraConfig> {
+        StartContext {
+            oauth_token_file: Some(file),
+            ..self.context(json!({}))
+        }
+    }
+}
+
+fn line_of(call: &ApiRequest) -> String {
+    let query: Vec<_> = call.query.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    let query = match query.is_empty() {
+        true => String::new(),
+        false => format!("?{}", query.join("&")),
+    };
+    format!("{} {}{query}", call.method, call.path)
+}
+
+fn serve(stream: TcpStream, answer: &Answer, seen: &Mutex<Vec<ApiRequest>>) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut stream = stream;
+    while let Some(request) = read_request(&mut reader) {
+        let response = answer(&request);
+        seen.lock().unwrap().push(request);
+        let mut head = format!(
+            "HTTP/1.1 {} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
+            response.status,
+            response.body.len()
+        );
+        for (name, value) in &response.headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        let sent = stream
+            .write_all((head + "\r\n").as_bytes())
+            .and_then(|()| stream.write_all(&response.body));
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+fn read_request(reader: &mut BufReader<TcpStream>) -> Option<ApiRequest> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let mut words = line.split_whitespace();
+    let (method, target) = (words.next()?.to_owned(), words.next()?);
+    let url = Url::parse(&format!("http://site{target}")).ok()?;
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        match line.trim_end().split_once(':') {
+            Some((name, value)) => headers.push((name.to_owned(), value.trim().to_owned())),
+            None => break,
+        }
+    }
+    let headers = Headers::new(headers);
+    let length = headers
+        .get("content-length")
+        .map_or(0, |text| text.parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(ApiRequest {
+        method,
+        path: url.path().to_owned(),
+        query: url.query_pairs().into_owned().collect(),
+        headers,
+        body: body.into(),
+    })
+}
+
+// === Runs ===
+
+/// What a processor makes of an event.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Run {
+    /// The event is not for the processor.
+    Ignored,
+    /// The event has not the shape that the processor needs.
+    Invalid(String),
+    /// These items exist, those are gone.
+    Done {
+        updated: Vec<Value>,
+        deleted: Vec<Value>,
+    },
+    /// Something else went wrong.
+    Failed(String),
+}
+
+impl Run {
+    /// One item that exists.
+    pub(crate) fn updated(self) -> Value {
+        match self {
+            Self::Done {
+                mut updated,
+                deleted,
+            } if updated.len() == 1 && deleted.is_empty() => updated.remove(0),
+            other => panic!("one updated item expected, not {other:?}"),
+        }
+    }
+
+    /// One item that is gone.
+    pub(crate) fn deleted(self) -> Value {
+        match self {
+            Self::Done {
+                updated,
+                mut deleted,
+            } if deleted.len() == 1 && updated.is_empty() => deleted.remove(0),
+            other => panic!("one deleted item expected, not {other:?}"),
+        }
+    }
+}
+
+/// The body of the sample with this file name.
+pub(crate) fn sample(name: &str) -> Value {
+    let file = format!("{}/dev/samples/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+/// Runs `processor` on `body` for one resource with this selector, as dispatch would.
+pub(crate) async fn run(
+    processor: impl WebhookProcessor,
+    spec: ProcessorSpec,
+    site: &Site,
+    body: &Value,
+    selector: Value,
+) -> Run {
+    let name = body["webhookEvent"].as_str().unwrap();
+    let event = WebhookEvent::new(EventParts {
+        name: Some(name.into()),
+        body: body.to_string().into(),
+        ..EventParts::default()
+    });
+    let is_match = match spec.event {
+        EventMatch::Any => true,
+        EventMatch::OneOf(names) => names.contains(&name),
+        EventMatch::Prefix(prefix) => name.starts_with(prefix),
+    };
+    if !is_match {
+        return Run::Ignored;
+    }
+    let is_missing = |pointer: &&&str| body.pointer(pointer).is_none_or(Value::is_null);
+    if let Some(missing) = spec.requires.iter().find(is_missing) {
+        return Run::Invalid((*missing).to_owned());
+    }
+    let payload_item = || {
+        let pointer = spec
+            .delete
+            .expect("the processor deletes by declaration")
+            .pointer;
+        vec![
+            body.pointer(pointer)
+                .expect("the pointer leads somewhere")
+                .clone(),
+        ]
+    };
+    if spec.deletes(&event) {
+        return Run::Done {
+            updated: Vec::new(),
+            deleted: payload_item(),
+        };
+    }
+    let types = spec.needs.iter().filter_map(|need| match need {
+        Need::Selector(selector) => Some(*selector),
+        _ => None,
+    });
+    let resource = Resource {
+        index: 0,
+        kind: spec.kinds[0].into(),
+        selector: SelectorSet::parse(&selector, types).unwrap(),
+    };
+    let state = StateMap::new().with(site.client());
+    let cx = EventContext::new(&event, &state).with_resource(Some(&resource));
+    let values = |items: Vec<Raw>| items.iter().map(|item| item.read().unwrap()).collect();
+    match processor.handle_event(&cx).await {
+        Ok(Outcome::Results(results)) => Run::Done {
+            updated: values(results.updated),
+            deleted: values(results.deleted),
+        },
+        Ok(Outcome::NotFound) => Run::Done {
+            updated: Vec::new(),
+            deleted: payload_item(),
+        },
+        Ok(other) => panic!("no outcome that dispatch knows: {other:?}"),
+        Err(error) if error.class() == ErrorClass::Rejected => Run::Invalid(error.to_string()),
+        Err(error) => Run::Failed(error.to_string()),
+    }
+}

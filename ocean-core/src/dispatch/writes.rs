@@ -1,0 +1,281 @@
+//! From raw results to confirmed writes, and whose run each failure is.
+//!
+//! All results of a turn are planned together, as upstream does: what one processor removes and
+//! another upserts is upserted. An item whose mapping fails yields nothing; since trying again
+//! cannot change that, its run is done with a note, and only a run for which every item failed is
+//! given up. Upstream ignores both.
+
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt as _;
+
+use super::attempt::panicked;
+use crate::{
+    catalog::{
+        Catalog, CatalogError, ChangeSet, EntityKey, Processing, RawPart, RawShipment, Written,
+    },
+    error::ProcessorError,
+    event::WebhookEvent,
+    mapping::{Mapping, Note, Origin, Plan, PlanInput},
+    outcome::RawResults,
+    queue::{Write, WriteKind},
+    resource::Resource,
+    telemetry::DispatchMetrics,
+};
+
+/// What a handler brought, and the resources that map it.
+#[derive(Debug)]
+pub(super) struct Input<'a> {
+    /// The resources.
+    pub(super) resources: &'a [Arc<Resource>],
+    /// The raw items.
+    pub(super) results: Arc<RawResults>,
+}
+
+/// What became of the results of one run.
+#[derive(Debug, Default)]
+pub(super) struct Landed {
+    /// The writes and their answers; long lists are cut.
+    pub(super) writes: Vec<Write>,
+    /// What the mapping complained about; long lists are cut.
+    pub(super) notes: Vec<String>,
+    /// Why the run is not done. Of several faults the one that is waited for longest: an outage
+    /// before a fault that passes, that before one that stays.
+    pub(super) error: Option<ProcessorError>,
+}
+
+/// Who takes part in landing results.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Landing<'a> {
+    pub(super) event: &'a WebhookEvent,
+    pub(super) mapping: &'a Mapping,
+    pub(super) catalog: &'a dyn Catalog,
+    pub(super) metrics: &'a DispatchMetrics,
+}
+
+impl Landing<'_> {
+    /// Maps and writes everything, or ships it raw. Runs of which nothing is to be told are not in
+    /// the answer.
+    pub(super) async fn land(&self, inputs: &[Input<'_>]) -> HashMap<Origin, Landed> {
+        if inputs.iter().all(|input| input.results.is_empty()) {
+            return HashMap::new();
+        }
+        // A fault of the mapping or the catalog must cost this event no more than an attempt.
+        let landed = AssertUnwindSafe(self.land_unguarded(inputs))
+            .catch_unwind()
+            .await;
+        landed.unwrap_or_else(|panic| {
+            origins(inputs)
+                .map(|(origin, _)| (origin, failed(panicked("mapping or catalog ", &*panic))))
+                .collect()
+        })
+    }
+
+    async fn land_unguarded(&self, inputs: &[Input<'_>]) -> HashMap<Origin, Landed> {
+        match self.catalog.processing() {
+            Processing::Raw => match self.ship(inputs).await {
+                Ok(()) => HashMap::new(),
+                Err(error) => origins(inputs)
+                    .map(|(origin, _)| (origin, failed(error.clone().into())))
+                    .collect(),
+            },
+            Processing::Entities => self.map_and_write(inputs).await,
+            Processing::EntitiesAndRaw => {
+                let (landed, shipped) = tokio::join!(self.map_and_write(inputs), self.ship(inputs));
+                if let Err(error) = shipped {
+                    self.metrics.not_shipped(self.event.id(), &error.into());
+                }
+                landed
+            }
+        }
+    }
+
+    async fn ship(&self, inputs: &[Input<'_>]) -> Result<(), CatalogError> {
+        let part = |(input, resource): (&Input<'_>, &Arc<Resource>)| RawPart {
+            kind: Arc::clone(&resource.kind),
+            resource_index: resource.index,
+            query: self.mapping.query(resource.index),
+            results: Arc::clone(&input.results),
+        };
+        let parts = origins(inputs)
+            .map(|(origin, resource)| (&inputs[origin.input], resource))
+            .filter(|(input, _)| !input.results.is_empty())
+            .map(part)
+            .collect();
+        let shipment = RawShipment {
+            event_id: self.event.id().to_string(),
+            received_at: self.event.received_at(),
+            parts,
+        };
+        self.catalog.ship(shipment).await
+    }
+
+    async fn map_and_write(&self, inputs: &[Input<'_>]) -> HashMap<Origin, Landed> {
+        let places: Vec<Vec<usize>> = inputs
+            .iter()
+            .map(|input| {
+                input
+                    .resources
+                    .iter()
+                    .map(|resource| resource.index)
+                    .collect()
+            })
+            .collect();
+        let plan_inputs: Vec<_> = inputs
+            .iter()
+            .zip(&places)
+            .map(|(input, resources)| PlanInput {
+                resources,
+                results: &input.results,
+            })
+            .collect();
+        let plan = self.mapping.plan(&plan_inputs);
+        let mut landed = self.read_notes(inputs, &plan);
+        let (changes, names) = changes(plan, self.mapping);
+        if names.is_empty() {
+            return landed;
+        }
+        let mut answers = self.catalog.apply(changes).await.into_iter();
+        for (origin, kind, key) in names {
+            let answer = answers.next().unwrap_or_else(|| Err(unanswered()));
+            landed.entry(origin).or_default().wrote(kind, key, answer);
+        }
+        landed
+    }
+
+    fn read_notes(&self, inputs: &[Input<'_>], plan: &Plan) -> HashMap<Origin, Landed> {
+        let mut landed: HashMap<Origin, Landed> = HashMap::new();
+        let mut failures: HashMap<Origin, usize> = HashMap::new();
+        for (origin, note) in &plan.notes {
+            if matches!(note, Note::Failed(_) | Note::Limit { .. }) {
+                *failures.entry(*origin).or_default() += 1;
+            }
+            landed.entry(*origin).or_default().note(note);
+        }
+        for (origin, count) in &failures {
+            self.metrics.mapping_failed(self.event.id(), *count);
+            let results = &inputs[origin.input].results;
+            let items = results.updated.len() + results.deleted.len();
+            let yields = plan.upserts.iter().any(|(from, _)| from == origin)
+                || plan.deletes.iter().any(|(from, _)| from == origin);
+            if *count >= items && !yields {
+                let landed = landed.entry(*origin).or_default();
+                let first = landed.notes.first().cloned().unwrap_or_default();
+                landed.error = Some(ProcessorError::permanent(format!(
+                    "the mapping failed for every item: {first}"
+                )));
+            }
+        }
+        landed
+    }
+}
+
+/// The changes for the catalog and, in the order of its answers, what each is about.
+fn changes(plan: Plan, mapping: &Mapping) -> (ChangeSet, Vec<(Origin, WriteKind, EntityKey)>) {
+    let upserted = |(origin, entity): &(Origin, crate::catalog::Entity)| {
+        (*origin, WriteKind::Upsert, entity.key.clone())
+    };
+    let deleted = |(origin, key): &(Origin, EntityKey)| (*origin, WriteKind::Delete, key.clone());
+    let names = plan.upserts.iter().map(upserted);
+    let names = names.chain(plan.deletes.iter().map(deleted)).collect();
+    let changes = ChangeSet {
+        upserts: plan.upserts.into_iter().map(|(_, entity)| entity).collect(),
+        deletes: plan.deletes.into_iter().map(|(_, key)| key).collect(),
+        options: mapping.write_options(),
+    };
+    (changes, names)
+}
+
+fn origins<'a>(inputs: &'a [Input<'_>]) -> impl Iterator<Item = (Origin, &'a Arc<Resource>)> {
+    inputs.iter().enumerate().flat_map(|(input, it)| {
+        it.resources.iter().map(move |resource| {
+            let origin = Origin {
+                input,
+                resource: resource.index,
+            };
+            (origin, resource)
+        })
+    })
+}
+
+fn failed(error: ProcessorError) -> Landed {
+    Landed {
+        error: Some(error),
+        ..Landed::default()
+    }
+}
+
+fn unanswered() -> CatalogError {
+    CatalogError::Retry {
+        message: "the catalog gave no answer".into(),
+        after: None,
+    }
+}
+
+// === impl Landed ===
+
+/// The most writes and notes that an attempt keeps in the story.
+const LISTED: usize = 50;
+
+impl Landed {
+    fn note(&mut self, note: &Note) {
+        match self.notes.len() {
+            kept if kept < LISTED => self.notes.push(note.to_string()),
+            LISTED => self.notes.push("further notes are left out".into()),
+            _ => {}
+        }
+    }
+
+    fn wrote(&mut self, kind: WriteKind, key: EntityKey, answer: Result<Written, CatalogError>) {
+        let text: Box<str> = match &answer {
+            Ok(written) => written.to_string().into(),
+            Err(error) => error.to_string().into(),
+        };
+        let named = answer
+            .err()
+            .map(|error| ProcessorError::from(name(error, kind, &key)));
+        // A failed write is listed in any case: it is what the reader looks for.
+        if self.writes.len() < LISTED || named.is_some() && self.writes.len() < 2 * LISTED {
+            self.writes.push(Write {
+                kind,
+                blueprint: (*key.blueprint).into(),
+                identifier: key.identifier.to_string().into(),
+                answer: text,
+            });
+        }
+        if let Some(error) = named
+            && self
+                .error
+                .as_ref()
+                .is_none_or(|worst| weight(worst) < weight(&error))
+        {
+            self.error = Some(error);
+        }
+    }
+}
+
+fn weight(error: &ProcessorError) -> u8 {
+    u8::from(error.is_retryable()) + u8::from(error.is_outage())
+}
+
+/// Says of which write the error speaks.
+fn name(error: CatalogError, kind: WriteKind, key: &EntityKey) -> CatalogError {
+    let verb = match kind {
+        WriteKind::Upsert => "upsert",
+        WriteKind::Delete => "delete",
+    };
+    let named = |message: Arc<str>| format!("{verb} {key}: {message}").into();
+    match error {
+        CatalogError::Retry { message, after } => CatalogError::Retry {
+            message: named(message),
+            after,
+        },
+        CatalogError::Unavailable { message, after } => CatalogError::Unavailable {
+            message: named(message),
+            after,
+        },
+        CatalogError::Permanent { message } => CatalogError::Permanent {
+            message: named(message),
+        },
+    }
+}

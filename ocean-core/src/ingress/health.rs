@@ -1,0 +1,86 @@
+//! Liveness, readiness and metrics.
+
+use std::{fmt, sync::Arc};
+
+use serde_json::json;
+
+use crate::queue::Queue;
+
+type Probe = dyn Fn() -> Result<(), String> + Send + Sync;
+
+/// One thing that must work before events should be sent here.
+///
+/// ```
+/// use ocean_core::ingress::Check;
+///
+/// let check = Check::new("mapping", || Err("none loaded yet".to_owned()));
+/// assert_eq!(check.run(), Err("none loaded yet".to_owned()));
+/// ```
+#[derive(Clone)]
+pub struct Check {
+    name: &'static str,
+    probe: Arc<Probe>,
+}
+
+impl Check {
+    /// The dependency `name` works as long as `probe` says so. It is asked on every request to
+    /// `/health/ready`, on a thread that serves requests, so it looks at something known rather
+    /// than trying.
+    pub fn new(
+        name: &'static str,
+        probe: impl Fn() -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name,
+            probe: Arc::new(probe),
+        }
+    }
+
+    /// The check that `queue` accepts events.
+    pub(super) fn queue(queue: Arc<dyn Queue>) -> Self {
+        Self::new("queue", move || match queue.pressure().refusing {
+            Some(reason) => Err(reason),
+            None => Ok(()),
+        })
+    }
+
+    /// # Errors
+    /// Why the dependency does not work.
+    pub fn run(&self) -> Result<(), String> {
+        (self.probe)()
+    }
+}
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Check({})", self.name)
+    }
+}
+
+/// The body of `/health/live`: the process answers, and that is all it says.
+pub(super) fn live() -> String {
+    json!({"status": "healthy", "check": "live", "core_version": VERSION}).to_string()
+}
+
+/// Whether all of `checks` pass, and the body of `/health/ready`.
+pub(super) fn ready(checks: &[Check]) -> (bool, String) {
+    let failing: Vec<_> = checks
+        .iter()
+        .filter_map(|check| {
+            let reason = check.run().err()?;
+            Some(json!({"dependency": check.name, "reason": reason}))
+        })
+        .collect();
+    let healthy = failing.is_empty();
+    let mut body = json!({
+        "status": if healthy { "healthy" } else { "unhealthy" },
+        "check": "ready",
+        "core_version": VERSION,
+    });
+    if !healthy {
+        body["failing"] = failing.into();
+    }
+    (healthy, body.to_string())
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");

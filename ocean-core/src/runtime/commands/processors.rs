@@ -1,0 +1,105 @@
+//! `processors`: what is registered, and how events find it.
+
+use serde_json::{Value, json};
+
+use super::{events::print, table::table};
+use crate::{
+    integration::Integration,
+    processor::{Registered, Registry},
+    runtime::config::{Layers, Settings, Spec},
+    source::Source,
+};
+
+/// Prints all processors of the integration. Needs no settings.
+pub(crate) fn processors<I: Integration>(
+    registered: Vec<Registered>,
+    layers: &Layers,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    let registry = Registry::unchecked(registered);
+    // Sources may depend on settings; where those are missing, what verifies them is unknown.
+    let sources = sources::<I>(layers).unwrap_or_default();
+    if as_json {
+        let all: Vec<Value> = registry.iter().map(|one| describe(one, &sources)).collect();
+        return print(&format!("{}\n", serde_json::to_string_pretty(&all)?));
+    }
+    let rows: Vec<Vec<String>> = registry
+        .iter()
+        .map(|one| {
+            let spec = &one.spec;
+            vec![
+                spec.name.to_owned(),
+                spec.path.to_owned(),
+                spec.kinds.join(","),
+                filter(one).join(" and "),
+                spec.key.join(","),
+                spec.retry.max_retries.to_string(),
+                verifier(spec.path, &sources),
+                spec.location.to_string(),
+            ]
+        })
+        .collect();
+    let head = ["NAME", "PATH", "KINDS", "FILTER", "KEY", "RETRIES", "VERIFIER", "AT"];
+    print(&table(&head, &rows))
+}
+
+fn sources<I: Integration>(layers: &Layers) -> Option<Vec<Source>> {
+    let spec = Spec::parse(I::assets().spec).ok()?;
+    let mut layers = layers.clone();
+    let with_samples = |layers: &mut Layers| {
+        super::dev::sample_settings::<I>(layers, "http://127.0.0.1");
+        Settings::check(layers, &spec, I::NAME)
+    };
+    let settings = Settings::check(&layers, &spec, I::NAME);
+    let settings = settings.or_else(|_| with_samples(&mut layers)).ok()?;
+    let config = serde_json::from_value(settings.integration.config.into()).ok()?;
+    Some(I::sources(&config))
+}
+
+fn describe(one: &Registered, sources: &[Source]) -> Value {
+    let spec = &one.spec;
+    json!({
+        "name": spec.name,
+        "path": spec.path,
+        "type": spec.processor_type,
+        "kinds": spec.kinds,
+        "filter": filter(one),
+        "requires": spec.requires,
+        "key": spec.key,
+        "coalesce": spec.coalesce,
+        "delete_on": spec.delete.map(|delete| delete.on),
+        "delete": spec.delete.map(|delete| delete.pointer),
+        "retries": {
+            "max_retries": spec.retry.max_retries,
+            "initial_delay_seconds": spec.retry.initial_delay.as_secs_f64(),
+            "max_delay_seconds": spec.retry.max_delay.as_secs_f64(),
+            "exponential_base": spec.retry.exponential_base,
+        },
+        "timeout_seconds": spec.timeout.as_secs_f64(),
+        "verifier": verifier(spec.path, sources),
+        "docs": spec.docs,
+        "location": spec.location.to_string(),
+    })
+}
+
+/// The declared conditions, each as words.
+fn filter(one: &Registered) -> Vec<String> {
+    let spec = &one.spec;
+    let mut filter = vec![spec.event.to_string()];
+    filter.extend(spec.conditions.iter().map(ToString::to_string));
+    if spec.guard.is_some() {
+        filter.push("guard".to_owned());
+    }
+    filter
+}
+
+fn verifier(path: &str, sources: &[Source]) -> String {
+    match sources.iter().find(|source| source.path == path) {
+        None => "unknown".to_owned(),
+        Some(source) => match (&source.verification, source.unverified) {
+            (Some(verification), None) => verification.to_string(),
+            (Some(verification), Some(_)) => format!("{verification} or unverified"),
+            (None, _) => "unverified".to_owned(),
+        },
+    }
+}

@@ -1,0 +1,570 @@
+//! Settings: read once at start, checked as a whole, typed ever after. The only reader of the
+//! environment.
+
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU64, NonZeroUsize},
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::error::StartError;
+
+pub(crate) mod layers;
+mod spec;
+mod table;
+mod values;
+
+pub(crate) use layers::Layers;
+pub(crate) use spec::Spec;
+pub(crate) use table::SETTINGS;
+pub(crate) use values::{Retention, duration};
+
+/// All settings, valid.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) port: PortSettings,
+    pub(crate) integration: IntegrationSettings,
+    pub(crate) base_url: Option<Url>,
+    pub(crate) path_prefix: String,
+    pub(crate) live_events: bool,
+    pub(crate) workers: NonZeroUsize,
+    pub(crate) max_attempt_time: Duration,
+    pub(crate) shutdown_wait: Duration,
+    pub(crate) queue: QueueSettings,
+    pub(crate) catalog: CatalogKind,
+    pub(crate) allow_unverified_sources: bool,
+    pub(crate) max_body_bytes: usize,
+    pub(crate) admin: Option<AdminSettings>,
+    pub(crate) processing: ProcessingSettings,
+    pub(crate) jq_environment: bool,
+    pub(crate) client_timeout: Duration,
+    pub(crate) oauth_token_file: Option<PathBuf>,
+    pub(crate) verify_tool_tls: bool,
+    pub(crate) listen: SocketAddr,
+}
+
+/// How Port is reached.
+#[derive(Clone, Debug)]
+pub(crate) struct PortSettings {
+    pub(crate) base_url: Url,
+    /// Empty unless the catalog needs Port.
+    pub(crate) client_id: String,
+    pub(crate) client_secret: String,
+    pub(crate) app_config_ttl: Duration,
+    pub(crate) feature_flags_ttl: Duration,
+    pub(crate) initialize_resources: bool,
+    pub(crate) resources_origin: Option<String>,
+    pub(crate) batch_max_length: usize,
+    pub(crate) batch_max_bytes: usize,
+    pub(crate) verify_tls: bool,
+}
+
+/// Who we are at Port, and the integration's own config.
+#[derive(Clone, Debug)]
+pub(crate) struct IntegrationSettings {
+    pub(crate) kind: String,
+    pub(crate) identifier: String,
+    /// As the spec declares it, keys in snake case.
+    pub(crate) config: Map<String, Value>,
+}
+
+/// Where events are kept.
+#[derive(Clone, Debug)]
+pub(crate) struct QueueSettings {
+    pub(crate) kind: QueueKind,
+    pub(crate) folder: PathBuf,
+    pub(crate) max_pending_bytes: NonZeroU64,
+    pub(crate) retention: Retention,
+}
+
+/// Which queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum QueueKind {
+    Embedded,
+    Memory,
+}
+
+/// Which catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CatalogKind {
+    Port,
+    Local,
+    DryRun,
+}
+
+/// The admin listener.
+#[derive(Clone, Debug)]
+pub(crate) struct AdminSettings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) token: Option<String>,
+}
+
+/// What Port is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ProcessingSettings {
+    /// `dsp`: raw items instead of entities, where the organisation has it.
+    pub(crate) raw: bool,
+    /// Raw items beside entities, where the organisation has it.
+    pub(crate) lakehouse: bool,
+}
+
+impl Settings {
+    /// Checks everything given.
+    ///
+    /// # Errors
+    /// All problems at once, each with the name of its setting.
+    pub(crate) fn check(
+        layers: &Layers,
+        spec: &Spec,
+        integration: &str,
+    ) -> Result<Self, StartError> {
+        let mut reader = Reader {
+            layers,
+            problems: StartError::default(),
+        };
+        let catalog = reader.one_of(
+            "OCEAN__CATALOG__TYPE",
+            &[
+                ("port", CatalogKind::Port),
+                ("local", CatalogKind::Local),
+                ("dry-run", CatalogKind::DryRun),
+            ],
+        );
+        let kind = reader
+            .text("OCEAN__INTEGRATION__TYPE")
+            .unwrap_or_else(|| integration.to_owned())
+            .to_lowercase();
+        let identifier = reader
+            .text("OCEAN__INTEGRATION__IDENTIFIER")
+            .unwrap_or_else(|| format!("my-{kind}-integration"));
+        let config = spec.config(layers).unwrap_or_else(|problems| {
+            reader.problems.extend(problems);
+            Map::new()
+        });
+        let base_url = reader.url("OCEAN__BASE_URL").or_else(|| {
+            config
+                .get("app_host")
+                .and_then(Value::as_str)
+                .and_then(|url| Url::parse(url).ok())
+        });
+        let settings = Self {
+            port: reader.port(catalog != Some(CatalogKind::Port)),
+            integration: IntegrationSettings {
+                kind,
+                identifier,
+                config,
+            },
+            base_url,
+            path_prefix: reader.path_prefix(),
+            live_events: reader.live_events(),
+            workers: reader
+                .parsed("OCEAN__EVENT_WORKERS_COUNT", positive)
+                .unwrap_or(NonZeroUsize::MIN),
+            max_attempt_time: reader.duration("OCEAN__MAX_EVENT_PROCESSING_SECONDS"),
+            shutdown_wait: reader.duration("OCEAN__MAX_WAIT_SECONDS_BEFORE_SHUTDOWN"),
+            queue: reader.queue(),
+            catalog: catalog.unwrap_or(CatalogKind::Port),
+            allow_unverified_sources: reader.flag("OCEAN__ALLOW_UNVERIFIED_SOURCES"),
+            max_body_bytes: reader.size("OCEAN__MAX_BODY_BYTES"),
+            admin: reader.admin(),
+            processing: ProcessingSettings {
+                raw: reader
+                    .one_of(
+                        "OCEAN__PROCESSING_MODE",
+                        &[("dsp", true), ("ocean-core", false)],
+                    )
+                    .unwrap_or(false),
+                lakehouse: reader.flag("OCEAN__LAKEHOUSE_ENABLED"),
+            },
+            jq_environment: reader.flag("OCEAN__ALLOW_ENVIRONMENT_VARIABLES_JQ_ACCESS"),
+            client_timeout: reader.duration("OCEAN__CLIENT_TIMEOUT"),
+            oauth_token_file: reader
+                .text("OCEAN__OAUTH_ACCESS_TOKEN_FILE_PATH")
+                .map(PathBuf::from),
+            verify_tool_tls: reader.flag("OCEAN__SSL__THIRD_PARTY__VERIFY"),
+            listen: reader.listen(),
+        };
+        reader.problems.into_result(settings)
+    }
+}
+
+/// The data folder, needed by commands that need no other setting.
+pub(crate) fn data_folder(layers: &Layers) -> PathBuf {
+    let reader = Reader {
+        layers,
+        problems: StartError::default(),
+    };
+    reader
+        .text("OCEAN__QUEUE__PATH")
+        .map_or_else(|| Path::new(".ocean").into(), PathBuf::from)
+}
+
+/// Whether mappings see the environment, for commands that need no other setting.
+pub(crate) fn jq_environment(layers: &Layers) -> bool {
+    let mut reader = Reader {
+        layers,
+        problems: StartError::default(),
+    };
+    reader.flag("OCEAN__ALLOW_ENVIRONMENT_VARIABLES_JQ_ACCESS")
+}
+
+/// The process's environment, for mappings of operators who allow that.
+pub(crate) fn environment() -> Arc<Map<String, Value>> {
+    let variables = std::env::vars_os().filter_map(|(name, value)| {
+        Some((
+            name.into_string().ok()?,
+            Value::String(value.into_string().ok()?),
+        ))
+    });
+    Arc::new(variables.collect())
+}
+
+/// The level and format of logs, needed before anything can be reported.
+pub(crate) fn logging(layers: &Layers) -> (String, String) {
+    let reader = Reader {
+        layers,
+        problems: StartError::default(),
+    };
+    let text = |name| reader.text(name).unwrap_or_default();
+    (
+        text("APPLICATION__LOG_LEVEL"),
+        text("APPLICATION__LOG_FORMAT"),
+    )
+}
+
+/// Names under `OCEAN__` that nobody reads, with the nearest that somebody does.
+pub(crate) fn unknown_names(layers: &Layers, spec: &Spec) -> Vec<String> {
+    let own = spec.help();
+    let known = || {
+        let declared = own.iter().map(|(name, _)| name.as_str());
+        SETTINGS.iter().map(|setting| setting.name).chain(declared)
+    };
+    layers
+        .names()
+        .into_iter()
+        .filter(|name| !known().any(|known| known == name))
+        .filter(|name| {
+            !table::WITHOUT_EFFECT
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+        })
+        .map(|name| match crate::nearest::nearest(&name, known()) {
+            Some(nearest) => format!("nobody reads `{name}`; did you mean `{nearest}`?"),
+            None => format!("nobody reads `{name}`"),
+        })
+        .collect()
+}
+
+// === Reader ===
+
+/// Reads settings by name and collects what is wrong with them.
+struct Reader<'a> {
+    layers: &'a Layers,
+    problems: StartError,
+}
+
+impl Reader<'_> {
+    /// The value as text, or the default of the table.
+    fn text(&self, name: &str) -> Option<String> {
+        let setting = SETTINGS.iter().find(|setting| setting.name == name);
+        let setting = setting.unwrap_or_else(|| panic!("`{name}` is not in the table of settings"));
+        let given = self.layers.get(name).map(|value| match value {
+            Value::String(text) => text.trim().to_owned(),
+            other => other.to_string(),
+        });
+        given
+            .filter(|text| !text.is_empty())
+            .or_else(|| setting.default.map(str::to_owned))
+    }
+
+    fn parsed<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.problems.add(format!("`{name}`: {problem}"));
+                None
+            }
+        }
+    }
+
+    fn required(&mut self, name: &'static str, meaning: &str) -> String {
+        self.text(name).unwrap_or_else(|| {
+            self.problems.add(format!("no `{name}`: {meaning}"));
+            String::new()
+        })
+    }
+
+    fn duration(&mut self, name: &str) -> Duration {
+        self.parsed(name, duration).unwrap_or_default()
+    }
+
+    fn flag(&mut self, name: &str) -> bool {
+        self.parsed(name, values::boolean).unwrap_or_default()
+    }
+
+    fn size(&mut self, name: &str) -> usize {
+        self.parsed(name, |text| {
+            let bytes = values::bytes(text)?;
+            usize::try_from(bytes).map_err(|_| format!("`{text}` is too large"))
+        })
+        .unwrap_or_default()
+    }
+
+    fn url(&mut self, name: &str) -> Option<Url> {
+        self.parsed(name, |text| {
+            let url =
+                Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
+            if matches!(url.scheme(), "http" | "https") {
+                Ok(url)
+            } else {
+                Err(format!("`{text}` is not an http or https URL"))
+            }
+        })
+    }
+
+    fn one_of<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Option<T> {
+        self.parsed(name, |text| {
+            let choice = choices
+                .iter()
+                .find(|(choice, _)| choice.eq_ignore_ascii_case(text));
+            choice.map(|(_, value)| *value).ok_or_else(|| {
+                let names: Vec<_> = choices.iter().map(|(choice, _)| *choice).collect();
+                format!("`{text}` is none of {}", names.join(", "))
+            })
+        })
+    }
+
+    fn port(&mut self, credentials_optional: bool) -> PortSettings {
+        let (client_id, client_secret) = if credentials_optional {
+            let given = |name| self.text(name).unwrap_or_default();
+            (
+                given("OCEAN__PORT__CLIENT_ID"),
+                given("OCEAN__PORT__CLIENT_SECRET"),
+            )
+        } else {
+            (
+                self.required(
+                    "OCEAN__PORT__CLIENT_ID",
+                    "the client id of your Port credentials",
+                ),
+                self.required(
+                    "OCEAN__PORT__CLIENT_SECRET",
+                    "the client secret of your Port credentials",
+                ),
+            )
+        };
+        let fallback = || Url::parse("https://api.getport.io").expect("a valid URL");
+        PortSettings {
+            base_url: self.url("OCEAN__PORT__BASE_URL").unwrap_or_else(fallback),
+            client_id,
+            client_secret,
+            app_config_ttl: self.duration("OCEAN__PORT__PORT_APP_CONFIG_CACHE_TTL"),
+            feature_flags_ttl: self.duration("OCEAN__PORT__FEATURE_FLAGS_CACHE_TTL_SECONDS"),
+            initialize_resources: self.flag("OCEAN__INITIALIZE_PORT_RESOURCES"),
+            resources_origin: self.text("OCEAN__CREATE_PORT_RESOURCES_ORIGIN"),
+            batch_max_length: self
+                .parsed("OCEAN__UPSERT_ENTITIES_BATCH_MAX_LENGTH", positive)
+                .map_or(20, |length| length.get().min(20)),
+            batch_max_bytes: self.size("OCEAN__UPSERT_ENTITIES_BATCH_MAX_SIZE_IN_BYTES"),
+            verify_tls: self.flag("OCEAN__SSL__PORT__VERIFY"),
+        }
+    }
+
+    fn path_prefix(&self) -> String {
+        let prefix = self.text("OCEAN__PATH_PREFIX").unwrap_or_default();
+        match prefix.trim_matches('/') {
+            "" => String::new(),
+            prefix => format!("/{prefix}"),
+        }
+    }
+
+    fn live_events(&mut self) -> bool {
+        let listener = "OCEAN__EVENT_LISTENER__TYPE";
+        // Whole objects are accepted too, as upstream does: {"type": "WEBHOOKS_ONLY"}.
+        match self
+            .text(listener)
+            .unwrap_or_default()
+            .to_uppercase()
+            .as_str()
+        {
+            "POLLING" | "KAFKA" | "WEBHOOK" | "WEBHOOKS_ONLY" => true,
+            "ONCE" | "ACTIONS_ONLY" => false,
+            other => {
+                self.problems.add(format!(
+                    "`{listener}`: `{other}` is none of POLLING, KAFKA, WEBHOOK, WEBHOOKS_ONLY, \
+                     ONCE, ACTIONS_ONLY"
+                ));
+                true
+            }
+        }
+    }
+
+    fn queue(&mut self) -> QueueSettings {
+        let kinds = [
+            ("embedded", QueueKind::Embedded),
+            ("memory", QueueKind::Memory),
+        ];
+        let folder = self.text("OCEAN__QUEUE__PATH").unwrap_or_default();
+        QueueSettings {
+            kind: self
+                .one_of("OCEAN__QUEUE__TYPE", &kinds)
+                .unwrap_or(QueueKind::Embedded),
+            folder: folder.into(),
+            max_pending_bytes: self
+                .parsed("OCEAN__QUEUE__MAX_PENDING_BYTES", |text| {
+                    NonZeroU64::new(values::bytes(text)?)
+                        .ok_or_else(|| "must be more than 0".into())
+                })
+                .unwrap_or(NonZeroU64::MAX),
+            retention: self
+                .parsed("OCEAN__QUEUE__RETENTION", values::retention)
+                .unwrap_or(Retention {
+                    age: Duration::ZERO,
+                    bytes: 0,
+                }),
+        }
+    }
+
+    fn admin(&mut self) -> Option<AdminSettings> {
+        let name = "OCEAN__ADMIN__LISTEN";
+        let token = self.text("OCEAN__ADMIN__TOKEN");
+        let text = self.text(name)?;
+        if text.eq_ignore_ascii_case("off") {
+            return None;
+        }
+        let listen = self.parsed(name, |text| {
+            SocketAddr::from_str(text).map_err(|_| {
+                format!("`{text}` is neither an address such as 127.0.0.1:8001 nor off")
+            })
+        })?;
+        if !listen.ip().is_loopback() && token.is_none() {
+            self.problems.add(format!(
+                "`{name}`: {listen} is reachable from other machines; set `OCEAN__ADMIN__TOKEN` or \
+                 listen on 127.0.0.1"
+            ));
+        }
+        Some(AdminSettings { listen, token })
+    }
+
+    fn listen(&mut self) -> SocketAddr {
+        let host = self.parsed("APPLICATION__HOST", |text| {
+            text.parse::<std::net::IpAddr>()
+                .map_err(|_| format!("`{text}` is not an IP address"))
+        });
+        let port = self.parsed("APPLICATION__PORT", |text| {
+            text.parse::<u16>()
+                .map_err(|_| format!("`{text}` is not a port"))
+        });
+        SocketAddr::new(
+            host.unwrap_or([0, 0, 0, 0].into()),
+            port.unwrap_or_default(),
+        )
+    }
+}
+
+fn positive(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is not a whole number above 0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPEC: &str = "configurations: [ { name: host, type: url, required: true } ]";
+
+    fn check(environment: &[(&str, &str)]) -> Result<Settings, StartError> {
+        let environment: Vec<_> = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let layers = Layers::merge(&environment, &[], None).unwrap();
+        Settings::check(&layers, &Spec::parse(SPEC).unwrap(), "jira")
+    }
+
+    const ENOUGH: [(&str, &str); 3] = [
+        ("OCEAN__PORT__CLIENT_ID", "id"),
+        ("OCEAN__PORT__CLIENT_SECRET", "secret"),
+        ("OCEAN__INTEGRATION__CONFIG__HOST", "https://ex.example"),
+    ];
+
+    #[test]
+    fn the_defaults_are_those_of_the_table() {
+        let settings = check(&ENOUGH).unwrap();
+        assert_eq!(settings.listen.to_string(), "0.0.0.0:8000");
+        assert_eq!(settings.workers.get(), 64);
+        assert_eq!(settings.integration.identifier, "my-jira-integration");
+        assert_eq!(settings.queue.max_pending_bytes.get(), 8 << 30);
+        assert_eq!(settings.admin.unwrap().listen.to_string(), "127.0.0.1:8001");
+        assert!(!settings.allow_unverified_sources && !settings.jq_environment);
+    }
+
+    #[test]
+    fn everything_missing_is_listed_at_once() {
+        let error = check(&[]).unwrap_err();
+        expect_test::expect![[r"
+            3 problems
+              - no `OCEAN__INTEGRATION__CONFIG__HOST`: a required setting
+              - no `OCEAN__PORT__CLIENT_ID`: the client id of your Port credentials
+              - no `OCEAN__PORT__CLIENT_SECRET`: the client secret of your Port credentials"]]
+        .assert_eq(&error.to_string());
+    }
+
+    #[test]
+    fn the_local_catalog_needs_no_port_credentials() {
+        let given = [("OCEAN__CATALOG__TYPE", "local"), ENOUGH[2]];
+        assert_eq!(check(&given).unwrap().catalog, CatalogKind::Local);
+    }
+
+    #[test]
+    fn an_admin_listener_off_loopback_needs_a_token() {
+        let mut given = ENOUGH.to_vec();
+        given.push(("OCEAN__ADMIN__LISTEN", "0.0.0.0:8001"));
+        assert!(
+            check(&given)
+                .unwrap_err()
+                .to_string()
+                .contains("OCEAN__ADMIN__TOKEN")
+        );
+        given.push(("OCEAN__ADMIN__TOKEN", "t"));
+        assert!(check(&given).is_ok());
+    }
+
+    #[test]
+    fn the_listener_may_be_given_as_an_object() {
+        let mut given = ENOUGH.to_vec();
+        given.push(("OCEAN__EVENT_LISTENER", r#"{"type":"WEBHOOKS_ONLY"}"#));
+        assert!(check(&given).unwrap().live_events);
+        given[3].1 = r#"{"type":"ONCE"}"#;
+        assert!(!check(&given).unwrap().live_events);
+    }
+
+    #[test]
+    fn a_name_nobody_reads_is_reported_with_the_nearest() {
+        let given = [
+            ("OCEAN__QUEUE__PAHT", "x"),
+            ("OCEAN__STREAMING__ENABLED", "true"),
+        ];
+        let given: Vec<_> = given
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let layers = Layers::merge(&given, &[], None).unwrap();
+        let unknown = unknown_names(&layers, &Spec::parse(SPEC).unwrap());
+        assert_eq!(
+            unknown,
+            ["nobody reads `OCEAN__QUEUE__PAHT`; did you mean `OCEAN__QUEUE__PATH`?"]
+        );
+    }
+}

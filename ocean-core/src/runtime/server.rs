@@ -1,0 +1,225 @@
+//! The server: rooms started in order, stopped in order.
+
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
+
+use futures_util::FutureExt as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info, warn};
+
+use super::{config::QueueKind, prepared::Prepared, rooms};
+use crate::{
+    admin::{self, AdminParts},
+    catalog::Catalog,
+    dispatch::{self, DispatchOptions, DispatchParts},
+    error::StartError,
+    ingress::{self, Check, IngressOptions, IngressParts, Limits},
+    integration::{Assets, Integration},
+    mapping::{self, MappingHandle, RefreshParts},
+    queue::Queue,
+    supervisor::Supervisor,
+};
+
+/// How often a process may die while an event runs before the event becomes a dead letter.
+const MAX_RESTARTS: u32 = 3;
+
+/// Addresses of a server that listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listening {
+    /// Where events are posted.
+    pub(crate) public: SocketAddr,
+    /// Where operators look.
+    pub(crate) admin: Option<SocketAddr>,
+}
+
+/// Runs the integration until SIGTERM, SIGINT or a task of the process that panics.
+///
+/// The rooms start from the back, so that each finds those it works with: queue, catalog, mapping,
+/// dispatch, and the door last. They stop from the front: the door first, and the queue only when
+/// everything that may write a fate is through.
+///
+/// # Errors
+/// What keeps a room from starting.
+pub(crate) async fn serve<I: Integration>(
+    prepared: Prepared<I>,
+    supervisor: Arc<Supervisor>,
+    on_listening: impl FnOnce(&Prepared<I>, Listening),
+) -> Result<ExitCode, StartError> {
+    // Signals are caught before anything starts: one that comes during the start stops it in order.
+    let signalled = stop_signal()?;
+    let settings = &prepared.settings;
+    let (queue, feed) = rooms::queue(&prepared)?;
+    // The catalog and the queue outlive the rooms that write to them.
+    let back = Arc::new(Supervisor::default());
+    let (catalog, browser) = rooms::catalog(&prepared, &I::assets(), &back)?;
+    let mapping = MappingHandle::default();
+    supervisor.spawn(
+        "mapping",
+        mapping::refresh(
+            RefreshParts {
+                handle: mapping.clone(),
+                catalog: Arc::clone(&catalog),
+                options: prepared.mapping_options(),
+                ttl: settings.port.app_config_ttl,
+                clock: prepared.clock,
+                telemetry: Arc::clone(&prepared.telemetry),
+            },
+            supervisor.shutdown(),
+        ),
+    );
+    dispatch::start(
+        DispatchParts {
+            registry: Arc::clone(&prepared.registry),
+            queue: Arc::clone(&queue),
+            feed,
+            mapping: mapping.clone(),
+            catalog: Arc::clone(&catalog),
+            state: prepared.state.clone(),
+            clock: prepared.clock,
+            telemetry: Arc::clone(&prepared.telemetry),
+            options: DispatchOptions {
+                workers: settings.workers,
+                max_attempt_time: settings.max_attempt_time,
+                max_restarts: MAX_RESTARTS,
+            },
+        },
+        &supervisor,
+    );
+    supervisor.spawn("preparation", prepare(Arc::clone(&catalog), I::assets(), &supervisor));
+    let listening = Listening {
+        admin: match &settings.admin {
+            Some(admin) => Some(admin::serve(
+                AdminParts {
+                    listen: admin.listen,
+                    token: admin.token.clone(),
+                    queue: Arc::clone(&queue),
+                    registry: Arc::clone(&prepared.registry),
+                    mapping: mapping.clone(),
+                    browser,
+                    clock: prepared.clock,
+                },
+                &supervisor,
+            )?),
+            None => None,
+        },
+        public: public_door(&prepared, &queue, &catalog, &mapping, &supervisor)?,
+    };
+    if let Some(address) = listening.admin {
+        info!(%address, "Listening for operators.");
+    }
+    info!(address = %listening.public, "Listening for events.");
+    on_listening(&prepared, listening);
+    let (context, state) = (prepared.context.clone(), prepared.state.clone());
+    supervisor.spawn("integration", async move {
+        if let Err(problem) = I::on_start(context, state).await {
+            warn!(%problem, "The integration's own start failed; events are received all the same.");
+        }
+    });
+
+    let mut shutdown = supervisor.shutdown();
+    let code = tokio::select! {
+        name = signalled => {
+            info!(signal = name, "Shutting down.");
+            ExitCode::SUCCESS
+        }
+        () = shutdown.requested() => ExitCode::FAILURE,
+    };
+    supervisor.stop();
+    supervisor.join(settings.shutdown_wait).await;
+    back.stop();
+    back.join(settings.shutdown_wait).await;
+    rooms::close(queue).await;
+    info!("Stopped.");
+    Ok(code)
+}
+
+fn public_door<I: Integration>(
+    prepared: &Prepared<I>,
+    queue: &Arc<dyn Queue>,
+    catalog: &Arc<dyn Catalog>,
+    mapping: &MappingHandle,
+    supervisor: &Supervisor,
+) -> Result<SocketAddr, StartError> {
+    let settings = &prepared.settings;
+    for source in prepared.sources.iter().filter(|source| !source.is_verified()) {
+        warn!(
+            path = %source.source().path,
+            reason = source.source().unverified.unwrap_or_default(),
+            "Events of this source are taken from anyone who knows its address."
+        );
+    }
+    if settings.queue.kind == QueueKind::Memory {
+        warn!("Events are kept in memory only and are lost when the process ends.");
+    }
+    if !settings.live_events {
+        warn!("The event listener does not want live events: every event is answered with 404.");
+    }
+    let mapping = mapping.clone();
+    let catalog = Arc::clone(catalog);
+    let checks = vec![
+        Check::new("mapping", move || match mapping.status().error {
+            Some(error) => Err(error),
+            None if mapping.current().is_none() => Err("no mapping was loaded yet".to_owned()),
+            None => Ok(()),
+        }),
+        Check::new("catalog", move || catalog.trouble().map_or(Ok(()), Err)),
+    ];
+    let addresses = ingress::serve(
+        IngressParts {
+            sources: if settings.live_events { prepared.sources.clone() } else { Vec::new() },
+            router: Arc::clone(&prepared.registry) as _,
+            queue: Arc::clone(queue),
+            checks,
+            clock: prepared.clock,
+            telemetry: Arc::clone(&prepared.telemetry),
+            options: IngressOptions {
+                host: settings.listen.ip().to_string(),
+                port: settings.listen.port(),
+                prefix: settings.path_prefix.clone(),
+                shutdown_timeout: settings.shutdown_wait,
+                limits: Limits { max_body_bytes: settings.max_body_bytes, ..Limits::default() },
+                ..IngressOptions::default()
+            },
+        },
+        supervisor,
+    )?;
+    addresses.first().copied().ok_or_else(|| StartError::new("the door listens nowhere"))
+}
+
+/// Brings the integration's record and resources at the catalog into being; what is refused for
+/// good ends the process, since nothing could ever be written.
+fn prepare(
+    catalog: Arc<dyn Catalog>,
+    assets: Assets,
+    supervisor: &Arc<Supervisor>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let mut shutdown = supervisor.shutdown();
+    let supervisor = Arc::clone(supervisor);
+    async move {
+        let prepared = tokio::select! {
+            prepared = catalog.prepare(&assets) => prepared,
+            () = shutdown.requested() => return,
+        };
+        if let Err(problem) = prepared {
+            error!(%problem, "The catalog refuses this integration; shutting down.");
+            supervisor.stop();
+        }
+    }
+}
+
+/// Resolves with the name of the first signal that asks the process to end.
+fn stop_signal() -> Result<impl Future<Output = &'static str>, StartError> {
+    let catch = |kind, name: &'static str| {
+        let signal = signal(kind)
+            .map_err(|error| StartError::new(format!("cannot catch {name}: {error}")))?;
+        Ok::<_, StartError>((signal, name))
+    };
+    let (mut term, term_name) = catch(SignalKind::terminate(), "SIGTERM")?;
+    let (mut interrupt, interrupt_name) = catch(SignalKind::interrupt(), "SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => term_name,
+            _ = interrupt.recv() => interrupt_name,
+        }
+    }
+    .boxed())
+}

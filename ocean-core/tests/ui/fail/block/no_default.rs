@@ -1,0 +1,12 @@
+use ocean_core::prelude::*;
+
+struct Issues;
+
+#[webhook_processor(path = "/webhook", kinds = ["issue"])]
+impl WebhookProcessor for Issues {
+    async fn handle_event(&self, _: &EventContext<'_>) -> Result<Outcome, ProcessorError> {
+        Ok(RawResults::none().into_outcome())
+    }
+}
+
+fn main() {}

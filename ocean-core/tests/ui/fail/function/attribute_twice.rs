@@ -1,0 +1,9 @@
+use ocean_core::prelude::*;
+
+#[webhook_processor(path = "/webhook", kinds = ["issue"])]
+#[webhook_processor(path = "/events", kinds = ["issue"])]
+async fn issue() -> Result<RawResults, ProcessorError> {
+    Ok(RawResults::none())
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use ocean_core::prelude::*;
+
+#[webhook_processor(path = "/webhook", kinds = ["issue"])]
+mod issues {}
+
+fn main() {}

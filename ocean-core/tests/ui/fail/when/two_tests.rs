@@ -1,0 +1,8 @@
+use ocean_core::prelude::*;
+
+#[webhook_processor(path = "/webhook", kinds = ["issue"], when(pointer = "/action", eq = "opened", ne = "closed"))]
+async fn issue() -> Result<RawResults, ProcessorError> {
+    Ok(RawResults::none())
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use ocean_core::prelude::*;
+
+#[webhook_processor(path = "/webhook", kinds = ["issue"])]
+async fn issue() -> Result<RawResults, ProcessorError> {
+    Ok(RawResults::none())
+}
+
+fn main() {
+    assert_eq!(issue::SPEC.name, "issue");
+}
