@@ -664,12 +664,14 @@ fn word_constant(name: &str) -> Option<Const> {
     }
 }
 
-/// A constant node; values that cannot be frozen do not occur here.
+/// A constant node, for values that are known to be flat enough.
 pub(crate) fn constant(value: &Value<'_>) -> Node {
-    match Const::of(value) {
-        Some(constant) => Node::single(Op::Const(constant)),
-        None => Node::null(),
-    }
+    try_constant(value).unwrap_or_else(Node::null)
+}
+
+/// A constant node; `None` for values nested too deeply to be kept.
+pub(crate) fn try_constant(value: &Value<'_>) -> Option<Node> {
+    Const::of(value).map(|constant| Node::single(Op::Const(constant)))
 }
 
 fn location(line: usize) -> Node {
