@@ -89,6 +89,8 @@ pub(super) struct Work {
     ticked: Instant,
     oldest_id: i64,
     data_version: Option<i64>,
+    // Whether pages at the end of the file are free and still there.
+    uncut: bool,
 }
 
 /// The answer to one request.
@@ -113,6 +115,7 @@ impl Default for Work {
             ticked: Instant::now(),
             oldest_id: i64::MIN,
             data_version: None,
+            uncut: false,
         }
     }
 }
@@ -564,13 +567,12 @@ impl Writer {
                 break;
             }
         }
-        let mut gave_back = false;
         while mailbox.is_empty() && maintenance::give_back_pages(connection)? {
-            gave_back = true;
+            self.work.uncut = true;
         }
-        if gave_back {
-            // The file is cut only when the log that says so is carried over.
-            maintenance::checkpoint(connection)?;
+        // The file is cut only when the log that says so is carried over.
+        if self.work.uncut && mailbox.is_empty() {
+            self.work.uncut = !maintenance::checkpoint(connection)?;
         }
         Ok(())
     }
