@@ -31,16 +31,26 @@ impl CompileError {
             at -= 1;
         }
         let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-        let line_end = text[at..].find('\n').map_or(text.len(), |newline| at + newline);
+        let line_end = text[at..]
+            .find('\n')
+            .map_or(text.len(), |newline| at + newline);
         let column = text[line_start..at].chars().count() + 1;
         let line = text[..at].matches('\n').count() + 1;
         // Long lines are cut around the caret, so that a message stays readable in a log.
         const MARGIN: usize = 60;
         let skipped = column.saturating_sub(MARGIN);
-        let shown: String =
-            text[line_start..line_end].chars().skip(skipped).take(2 * MARGIN).collect();
+        let shown: String = text[line_start..line_end]
+            .chars()
+            .skip(skipped)
+            .take(2 * MARGIN)
+            .collect();
         let caret = " ".repeat(column - 1 - skipped.min(column - 1));
-        CompileError { message, line, column, excerpt: format!("    {shown}\n    {caret}^") }
+        CompileError {
+            message,
+            line,
+            column,
+            excerpt: format!("    {shown}\n    {caret}^"),
+        }
     }
 
     /// The line of the error, from 1.
@@ -66,7 +76,12 @@ impl CompileError {
 
 impl fmt::Display for CompileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let CompileError { message, line, column, excerpt } = self;
+        let CompileError {
+            message,
+            line,
+            column,
+            excerpt,
+        } = self;
         write!(f, "{message} at line {line}, column {column}\n{excerpt}")
     }
 }

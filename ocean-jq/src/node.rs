@@ -216,9 +216,20 @@ pub(crate) enum Special {
 /// A step of a constant path.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
-    Key { name: Box<str>, hash: u32, optional: bool },
-    Item { index: f64, optional: bool },
-    Slice { from: Option<f64>, to: Option<f64>, optional: bool },
+    Key {
+        name: Box<str>,
+        hash: u32,
+        optional: bool,
+    },
+    Item {
+        index: f64,
+        optional: bool,
+    },
+    Slice {
+        from: Option<f64>,
+        to: Option<f64>,
+        optional: bool,
+    },
 }
 
 /// A piece of an interpolated string.
@@ -324,8 +335,16 @@ impl Node {
         let mut parts = Vec::new();
         for node in [self, next] {
             match node.op {
-                Op::Pipe(inner) => inner.into_iter().for_each(|part| push_part(&mut parts, part)),
-                op => push_part(&mut parts, Node { op, single: node.single }),
+                Op::Pipe(inner) => inner
+                    .into_iter()
+                    .for_each(|part| push_part(&mut parts, part)),
+                op => push_part(
+                    &mut parts,
+                    Node {
+                        op,
+                        single: node.single,
+                    },
+                ),
             }
         }
         match parts.pop() {
@@ -333,7 +352,10 @@ impl Node {
             Some(last) => {
                 parts.push(last);
                 let single = parts.iter().all(|part| part.single);
-                Node { op: Op::Pipe(parts.into()), single }
+                Node {
+                    op: Op::Pipe(parts.into()),
+                    single,
+                }
             }
             None => Node::identity(),
         }

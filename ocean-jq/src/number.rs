@@ -63,7 +63,11 @@ impl Decimal {
         if digits.is_empty() {
             digits.push(b'0');
         }
-        Some(Decimal { negative, digits, exponent })
+        Some(Decimal {
+            negative,
+            digits,
+            exponent,
+        })
     }
 
     fn is_zero(&self) -> bool {
@@ -114,22 +118,46 @@ impl Decimal {
     fn cmp(&self, other: &Decimal) -> Ordering {
         match (self.is_zero(), other.is_zero()) {
             (true, true) => return Ordering::Equal,
-            (true, false) => return if other.negative { Ordering::Greater } else { Ordering::Less },
-            (false, true) => return if self.negative { Ordering::Less } else { Ordering::Greater },
+            (true, false) => {
+                return if other.negative {
+                    Ordering::Greater
+                } else {
+                    Ordering::Less
+                };
+            }
+            (false, true) => {
+                return if self.negative {
+                    Ordering::Less
+                } else {
+                    Ordering::Greater
+                };
+            }
             (false, false) => {}
         }
         if self.negative != other.negative {
-            return if self.negative { Ordering::Less } else { Ordering::Greater };
+            return if self.negative {
+                Ordering::Less
+            } else {
+                Ordering::Greater
+            };
         }
         let significant = |decimal: &Decimal| {
-            let end = decimal.digits.iter().rposition(|&digit| digit != b'0').unwrap_or(0);
+            let end = decimal
+                .digits
+                .iter()
+                .rposition(|&digit| digit != b'0')
+                .unwrap_or(0);
             decimal.digits[..=end].to_vec()
         };
         let magnitude = self
             .adjusted()
             .cmp(&other.adjusted())
             .then_with(|| significant(self).cmp(&significant(other)));
-        if self.negative { magnitude.reverse() } else { magnitude }
+        if self.negative {
+            magnitude.reverse()
+        } else {
+            magnitude
+        }
     }
 
     /// Rounded to the digits that a double can hold, half to even.
@@ -176,7 +204,9 @@ fn parse_exponent(bytes: &[u8]) -> Option<i64> {
         if !digit.is_ascii_digit() {
             return None;
         }
-        exponent = exponent.saturating_mul(10).saturating_add(i64::from(digit - b'0'));
+        exponent = exponent
+            .saturating_mul(10)
+            .saturating_add(i64::from(digit - b'0'));
         exponent = exponent.min(i64::MAX / 4);
     }
     Some(if negative { -exponent } else { exponent })
@@ -188,9 +218,15 @@ pub(crate) fn literal_to_f64(text: &str) -> f64 {
         // Short enough to be converted in one correctly rounded step.
         return text.parse().unwrap_or(f64::NAN);
     }
-    let Some(decimal) = Decimal::parse(text) else { return f64::NAN };
+    let Some(decimal) = Decimal::parse(text) else {
+        return f64::NAN;
+    };
     if !decimal.is_zero() && decimal.adjusted() > MAX_DOUBLE_EXPONENT {
-        return if decimal.negative { f64::NEG_INFINITY } else { f64::INFINITY };
+        return if decimal.negative {
+            f64::NEG_INFINITY
+        } else {
+            f64::INFINITY
+        };
     }
     let mut rounded = String::with_capacity(DOUBLE_DIGITS + 8);
     decimal.rounded_to_double().write(&mut rounded);
@@ -218,7 +254,10 @@ pub(crate) fn cmp_literal_f64(literal: &str, double: f64) -> Ordering {
     if value != double {
         return value.total_cmp(&double);
     }
-    match (Decimal::parse(literal), Decimal::parse(&format!("{double}"))) {
+    match (
+        Decimal::parse(literal),
+        Decimal::parse(&format!("{double}")),
+    ) {
         (Some(left), Some(right)) => left.cmp(&right),
         _ => Ordering::Equal,
     }
@@ -253,7 +292,11 @@ pub(crate) fn with_sign(text: &str, negative: bool) -> String {
     let digits = text.trim_start_matches(['-', '+']);
     // A zero loses its sign here: the reference computes `-0` as `0`.
     let zero = Decimal::parse(digits).is_some_and(|decimal| decimal.is_zero());
-    if negative && !zero { format!("-{digits}") } else { digits.to_owned() }
+    if negative && !zero {
+        format!("-{digits}")
+    } else {
+        digits.to_owned()
+    }
 }
 
 /// Whether the literal has a minus sign.
@@ -294,7 +337,12 @@ pub(crate) fn write_f64(value: f64, out: &mut String) {
             out.push('.');
             out.push_str(&digits[1..]);
         }
-        let _ = write!(out, "e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs());
+        let _ = write!(
+            out,
+            "e{}{:02}",
+            if exponent < 0 { '-' } else { '+' },
+            exponent.abs()
+        );
     } else if point <= 0 {
         out.push_str("0.");
         out.extend(std::iter::repeat_n('0', (-point) as usize));
@@ -363,8 +411,14 @@ mod tests {
 
     #[test]
     fn literals_order_exactly() {
-        assert_eq!(cmp_literals("9007199254740993", "9007199254740992"), Ordering::Greater);
+        assert_eq!(
+            cmp_literals("9007199254740993", "9007199254740992"),
+            Ordering::Greater
+        );
         assert_eq!(cmp_literals("1.0", "1"), Ordering::Equal);
-        assert_eq!(cmp_literals("-9007199254740993", "-9007199254740992"), Ordering::Less);
+        assert_eq!(
+            cmp_literals("-9007199254740993", "-9007199254740992"),
+            Ordering::Less
+        );
     }
 }

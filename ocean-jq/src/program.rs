@@ -72,7 +72,10 @@ impl Program {
     /// `include`) are not supported.
     pub fn compile(text: &str, options: &Options) -> Result<Program, CompileError> {
         let code = compile::compile(text, options)?;
-        Ok(Program(Arc::new(Inner { text: text.into(), code })))
+        Ok(Program(Arc::new(Inner {
+            text: text.into(),
+            code,
+        })))
     }
 
     /// The text it was compiled from.
@@ -284,7 +287,9 @@ impl Output<'_> {
                     open.push((value, 0));
                 }
             }
-            let Some((container, at)) = open.last_mut() else { return Ok(()) };
+            let Some((container, at)) = open.last_mut() else {
+                return Ok(());
+            };
             next = container.item_at(*at);
             if next.is_none() {
                 open.pop();
@@ -321,13 +326,17 @@ impl Stop<'_> {
                     Some(text) => text.to_owned(),
                     None => format!("{} (not a string)", excerpt(&value, 200)),
                 };
-                Error::Raised { message, value: Box::new(value.to_serde()) }
+                Error::Raised {
+                    message,
+                    value: Box::new(value.to_serde()),
+                }
             }
             StopKind::Enough(_) => Error::Break,
             StopKind::Limit(kind) => Error::Limit(kind),
-            StopKind::Halt { exit_code, value } => {
-                Error::Halt { exit_code, value: value.map(|value| Box::new(value.to_serde())) }
-            }
+            StopKind::Halt { exit_code, value } => Error::Halt {
+                exit_code,
+                value: value.map(|value| Box::new(value.to_serde())),
+            },
         }
     }
 }

@@ -22,7 +22,9 @@ struct Open<'a> {
 
 impl JsonWriter {
     pub(crate) fn unbounded() -> JsonWriter {
-        JsonWriter { max_bytes: usize::MAX }
+        JsonWriter {
+            max_bytes: usize::MAX,
+        }
     }
 
     pub(crate) fn bounded(max_bytes: usize) -> JsonWriter {
@@ -84,7 +86,12 @@ fn start<'a>(value: &Value<'a>, depth: usize, out: &mut String) -> Option<Open<'
             let is_object = matches!(value.0, Repr::ObjRef(..) | Repr::ObjOwn(_));
             out.push(if is_object { '{' } else { '[' });
             let len = value.len().unwrap_or(0);
-            return Some(Open { container: value.clone(), at: 0, len, is_object });
+            return Some(Open {
+                container: value.clone(),
+                at: 0,
+                len,
+                is_object,
+            });
         }
     }
     None

@@ -30,6 +30,7 @@ use crate::{
     error::ProcessorError,
     event::{EventId, WebhookEvent},
     extract::EventContext,
+    failpoint,
     lane::{LaneEntry, Lanes},
     mapping::{Mapping, MappingHandle},
     outcome::RawResults,
@@ -106,7 +107,8 @@ impl Worker {
     /// Works on one turn.
     pub(super) async fn work(self: Arc<Self>, job: Job) -> (Ready, JobEnd) {
         let ready = job.ready;
-        let entered = ready.shared.then(|| self.shared.enter(ready.id));
+        let runs = ready.superseded_by.is_none();
+        let entered = ready.shared.then(|| self.shared.enter(ready.id, runs));
         let end = AssertUnwindSafe(self.run(job, entered.as_ref())).catch_unwind();
         let end = match end.await {
             Ok(end) => end,
@@ -137,8 +139,8 @@ impl Worker {
         let _budget = permit;
         let taken_up = match self.take_up(&ready, entered, event).await {
             Ok(taken_up) => taken_up,
-            Err(Refusal::Dead(reason)) => {
-                return self.conclude(&ready, None, LaneEnd::Dead(reason), Story::default());
+            Err(Refusal::Dead { reason, story }) => {
+                return self.conclude(&ready, None, LaneEnd::Dead(reason), story);
             }
             Err(Refusal::Later(delay)) => {
                 return self.pause(&ready, entered, JobEnd::Later(delay));
@@ -240,6 +242,7 @@ impl Worker {
             }
         };
         let (at, began) = (self.clock.now(), Instant::now());
+        failpoint::hit("dispatch.before_handler");
         let result = match call.broken.take() {
             Some(error) => Err(error),
             None => {
@@ -284,6 +287,7 @@ impl Worker {
         suspect: Option<SemaphorePermit<'_>>,
         story: &mut Story,
     ) -> LaneEnd {
+        failpoint::hit("dispatch.after_handlers");
         let nothing = Arc::default();
         let inputs: SmallVec<[Input<'_>; 1]> = tried
             .iter()
@@ -299,6 +303,7 @@ impl Worker {
             telemetry: &self.telemetry,
         };
         let landed = landing.land(&inputs).await;
+        failpoint::hit("dispatch.after_writes");
         drop(suspect);
         let mut settlement = Settlement::new(event.id(), &self.telemetry.dispatch, landed);
         for (input, tried) in tried.iter().enumerate() {
@@ -365,6 +370,7 @@ impl Worker {
             _ => {}
         }
         self.queue.record(id, change);
+        failpoint::hit("dispatch.after_record");
     }
 
     fn pause(&self, ready: &Ready, entered: Option<&Entered>, end: JobEnd) -> JobEnd {

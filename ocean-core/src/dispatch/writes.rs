@@ -99,11 +99,15 @@ impl Landing<'_> {
             query: self.mapping.query(resource.index),
             results: Arc::clone(&input.results),
         };
-        let parts = origins(inputs)
+        let parts: Vec<_> = origins(inputs)
             .map(|(origin, resource)| (&inputs[origin.input], resource))
             .filter(|(input, _)| !input.results.is_empty())
             .map(part)
             .collect();
+        // What actions bring belongs to no resource.
+        if parts.is_empty() {
+            return Ok(());
+        }
         let shipment = RawShipment {
             event_id: self.event.id().to_string(),
             received_at: self.event.received_at(),

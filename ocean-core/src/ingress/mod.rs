@@ -14,9 +14,11 @@ use crate::{
 
 mod answer;
 mod body;
+mod door;
 mod dry;
 mod health;
 mod intake;
+mod reader;
 mod refusal;
 mod routes;
 mod server;
@@ -25,6 +27,7 @@ mod standin;
 pub use dry::{Verdict, receive};
 pub use health::Check;
 pub use refusal::Refusal;
+pub(crate) use server::until_shutdown;
 pub use standin::StandIn;
 
 /// Everything the door works with.
@@ -76,7 +79,8 @@ pub struct IngressOptions {
     pub max_connections: usize,
     /// The time a client has to send the head of a request.
     pub head_timeout: Duration,
-    /// The time a client has to send the body of a request.
+    /// The time a client has to send the body of a request, and a second more for each 32 KiB that
+    /// came.
     pub body_timeout: Duration,
     /// How long a connection may idle between two requests.
     pub keep_alive: Duration,
@@ -138,4 +142,38 @@ impl Default for Limits {
 /// The address cannot be listened on.
 pub fn serve(parts: IngressParts, supervisor: &Supervisor) -> Result<Vec<SocketAddr>, StartError> {
     server::serve(parts, supervisor)
+}
+
+/// A path, or a segment of one, with its `%xx`; what does not decode to UTF-8 stays as it is.
+pub(crate) fn percent_decoded(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = match (first, tail) {
+            (b'%', [high, low, ..]) => hex::decode([*high, *low]).ok(),
+            _ => None,
+        };
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+        bytes.extend(escaped.unwrap_or_else(|| vec![*first]));
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent_decoded;
+
+    #[test]
+    fn percent_signs() {
+        for (path, expected) in [
+            ("/rest/api/3/issue/OPS-7", "/rest/api/3/issue/OPS-7"),
+            ("a%20b+c%2Fd=e", "a b+c/d=e"),
+            ("%C3%BC", "ü"),
+            ("%FF", "%FF"),
+            ("100%", "100%"),
+            ("%zz", "%zz"),
+        ] {
+            assert_eq!(percent_decoded(path), expected);
+        }
+    }
 }

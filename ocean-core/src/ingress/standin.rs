@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, http::StatusCode, web};
 
-use super::server::until_shutdown;
+use super::{percent_decoded, server::until_shutdown};
 use crate::{
     dev::{ApiRequest, ApiResponse},
     error::StartError,
@@ -70,21 +70,6 @@ fn api_request(request: &HttpRequest, body: web::Bytes) -> ApiRequest {
         headers: Headers::new(headers),
         body,
     }
-}
-
-/// The path with its `%xx`; what does not decode to UTF-8 stays as it is.
-fn percent_decoded(path: &str) -> String {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let escaped = match (first, tail) {
-            (b'%', [high, low, ..]) => hex::decode([*high, *low]).ok(),
-            _ => None,
-        };
-        rest = if escaped.is_some() { &tail[2..] } else { tail };
-        bytes.extend(escaped.unwrap_or_else(|| vec![*first]));
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| path.to_owned())
 }
 
 fn respond(response: &ApiResponse) -> HttpResponse {

@@ -111,8 +111,8 @@ impl Dedupe {
         }
     }
 
-    /// How many deliveries are remembered.
-    pub(super) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.seen.len()
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
 
 /// A secret of the integration's settings, such as one that a source verifies with. `Debug` does not
 /// show it.
@@ -19,6 +21,12 @@ impl Secret {
     /// The text, for computing with it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Whether `given` is the secret, in a time that tells nothing about where they differ.
+    pub fn matches(&self, given: &str) -> bool {
+        // Digests have one length, so that not even the secret's length shows.
+        digest(&self.0).ct_eq(&digest(given)).into()
     }
 
     /// The secrets in a setting's value: text, several lines of text, a JSON array, or text that
@@ -47,6 +55,10 @@ impl Secret {
         let text = text.trim();
         (!text.is_empty()).then(|| Self::new(text))
     }
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text).into()
 }
 
 impl<'de> Deserialize<'de> for Secret {
@@ -133,6 +145,15 @@ mod tests {
             ("webhook_secret", "webhook_secret"),
         ] {
             assert_eq!(snake_case(setting), key);
+        }
+    }
+
+    #[test]
+    fn only_the_secret_itself_matches() {
+        let secret = Secret::new("hunter2");
+        assert!(secret.matches("hunter2"));
+        for other in ["", "hunter", "hunter22", "Hunter2"] {
+            assert!(!secret.matches(other), "{other}");
         }
     }
 

@@ -37,6 +37,10 @@ pub struct FakeQueue {
     pub requests: Mutex<Vec<Vec<NewEvent>>>,
     pub deliveries: Mutex<HashMap<String, EventId>>,
     pub failure: Mutex<Option<QueueError>>,
+    /// While taken, accepting waits for it.
+    pub gate: tokio::sync::Mutex<()>,
+    /// Notified when accepting begins.
+    pub knocked: tokio::sync::Notify,
 }
 
 impl FakeQueue {
@@ -58,6 +62,8 @@ impl FakeQueue {
 impl Queue for FakeQueue {
     fn accept(&self, events: Vec<NewEvent>) -> BoxFuture<'_, Result<Vec<Receipt>, QueueError>> {
         Box::pin(async move {
+            self.knocked.notify_one();
+            let _open = self.gate.lock().await;
             if let Some(error) = &*self.failure.lock().unwrap() {
                 return Err(error.clone());
             }
@@ -202,15 +208,7 @@ impl Door {
     }
 
     pub fn connect(&self) -> Client {
-        let stream = TcpStream::connect(self.address).unwrap();
-        // Only so that a defect fails the test instead of hanging it.
-        stream
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .unwrap();
-        Client {
-            stream,
-            read: Vec::new(),
-        }
+        Client::connect(self.address)
     }
 }
 
@@ -235,6 +233,17 @@ pub struct Client {
 }
 
 impl Client {
+    pub fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        // Only so that a defect fails the test instead of hanging it.
+        let patience = Some(Duration::from_secs(5));
+        stream.set_read_timeout(patience).unwrap();
+        Self {
+            stream,
+            read: Vec::new(),
+        }
+    }
+
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }

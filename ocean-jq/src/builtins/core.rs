@@ -35,7 +35,9 @@ pub(crate) fn is_infinite<'a>(_: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>
 }
 
 pub(crate) fn is_finite<'a>(_: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>) -> Res<'a> {
-    Ok(Value::boolean(input.as_f64().is_some_and(|number| !number.is_infinite())))
+    Ok(Value::boolean(
+        input.as_f64().is_some_and(|number| !number.is_infinite()),
+    ))
 }
 
 pub(crate) fn is_normal<'a>(_: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>) -> Res<'a> {
@@ -57,11 +59,17 @@ pub(crate) fn error<'a>(_: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>) -> R
 }
 
 pub(crate) fn halt<'a>(_: &mut Ctx<'a>, _: Value<'a>, _: Args<'_, 'a>) -> Res<'a> {
-    Err(Stop(Box::new(StopKind::Halt { exit_code: 0, value: None })))
+    Err(Stop(Box::new(StopKind::Halt {
+        exit_code: 0,
+        value: None,
+    })))
 }
 
 pub(crate) fn halt_error<'a>(_: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>) -> Res<'a> {
-    Err(Stop(Box::new(StopKind::Halt { exit_code: 5, value: Some(input) })))
+    Err(Stop(Box::new(StopKind::Halt {
+        exit_code: 5,
+        value: Some(input),
+    })))
 }
 
 pub(crate) fn halt_error_code<'a>(
@@ -70,9 +78,10 @@ pub(crate) fn halt_error_code<'a>(
     args: Args<'_, 'a>,
 ) -> Res<'a> {
     match argument(args).as_f64() {
-        Some(code) => {
-            Err(Stop(Box::new(StopKind::Halt { exit_code: code as i32, value: Some(input) })))
-        }
+        Some(code) => Err(Stop(Box::new(StopKind::Halt {
+            exit_code: code as i32,
+            value: Some(input),
+        }))),
         None => Err(type_error(&input, "halt_error/1: number required")),
     }
 }
@@ -89,7 +98,9 @@ pub(crate) fn input_line_number<'a>(_: &mut Ctx<'a>, _: Value<'a>, _: Args<'_, '
 pub(crate) fn module_meta<'a>(_: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>) -> Res<'a> {
     match input.as_str() {
         Some(_) => Err(Stop::message("modules are not supported")),
-        None => Err(Stop::message("modulemeta input module name must be a string")),
+        None => Err(Stop::message(
+            "modulemeta input module name must be a string",
+        )),
     }
 }
 
@@ -111,7 +122,9 @@ pub(crate) fn negate<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>) -
 
 fn signed<'a>(ctx: &mut Ctx<'a>, text: &str, negative: bool) -> Res<'a> {
     ctx.charge(text.len() + 32)?;
-    Ok(Value(Repr::LitOwn(std::rc::Rc::new(number::with_sign(text, negative)))))
+    Ok(Value(Repr::LitOwn(std::rc::Rc::new(number::with_sign(
+        text, negative,
+    )))))
 }
 
 pub(crate) fn abs<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 'a>) -> Res<'a> {
@@ -127,7 +140,9 @@ pub(crate) fn to_number<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>
     if input.kind() == Kind::Number {
         return Ok(input);
     }
-    let Some(text) = input.as_str() else { return Err(type_error(&input, PROBLEM)) };
+    let Some(text) = input.as_str() else {
+        return Err(type_error(&input, PROBLEM));
+    };
     if let Some(special) = document::special_number(text) {
         return Ok(Value::number(special));
     }
@@ -215,11 +230,21 @@ fn thaw<'a>(ctx: &mut Ctx<'a>, value: &Value<'_>) -> Res<'a> {
 }
 
 pub(crate) fn ascii_downcase<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>) -> Res<'a> {
-    change_case(ctx, input, |byte| byte.is_ascii_uppercase(), str::to_ascii_lowercase)
+    change_case(
+        ctx,
+        input,
+        |byte| byte.is_ascii_uppercase(),
+        str::to_ascii_lowercase,
+    )
 }
 
 pub(crate) fn ascii_upcase<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>) -> Res<'a> {
-    change_case(ctx, input, |byte| byte.is_ascii_lowercase(), str::to_ascii_uppercase)
+    change_case(
+        ctx,
+        input,
+        |byte| byte.is_ascii_lowercase(),
+        str::to_ascii_uppercase,
+    )
 }
 
 fn change_case<'a>(
@@ -244,7 +269,11 @@ pub(crate) fn explode<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>) 
         return Err(Stop::message("explode input must be a string"));
     };
     ctx.charge_items(text.len())?;
-    Ok(Value::array(text.chars().map(|c| Value::number(f64::from(u32::from(c)))).collect()))
+    Ok(Value::array(
+        text.chars()
+            .map(|c| Value::number(f64::from(u32::from(c))))
+            .collect(),
+    ))
 }
 
 pub(crate) fn implode<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>) -> Res<'a> {
@@ -255,9 +284,16 @@ pub(crate) fn implode<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>) 
     for item in input.items() {
         ctx.work(1)?;
         let code = item.as_f64().filter(|code| !code.is_nan()).ok_or_else(|| {
-            type_error(&item, "can't be imploded, unicode codepoint needs to be numeric")
+            type_error(
+                &item,
+                "can't be imploded, unicode codepoint needs to be numeric",
+            )
         })?;
-        let character = if code < 0.0 { None } else { char::from_u32(code as u32) };
+        let character = if code < 0.0 {
+            None
+        } else {
+            char::from_u32(code as u32)
+        };
         text.push(character.unwrap_or(char::REPLACEMENT_CHARACTER));
     }
     ctx.string(text)
@@ -347,7 +383,11 @@ pub(crate) fn trim_both<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 
 
 pub(crate) fn split<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 'a>) -> Res<'a> {
     let separator = argument(args);
-    two_strings(&input, &separator, "split input and separator must be strings")?;
+    two_strings(
+        &input,
+        &separator,
+        "split input and separator must be strings",
+    )?;
     ctx.split(&input, &separator)
 }
 
@@ -355,7 +395,10 @@ pub(crate) fn split<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 'a>)
 pub(crate) fn join<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 'a>) -> Res<'a> {
     let separator = argument(args);
     let Some(len) = input.len() else {
-        return Err(Stop::message(format!("Cannot iterate over {}", crate::eval::describe(&input))));
+        return Err(Stop::message(format!(
+            "Cannot iterate over {}",
+            crate::eval::describe(&input)
+        )));
     };
     let mut joined = Value::NULL;
     for at in 0..len {
@@ -373,7 +416,11 @@ pub(crate) fn join<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 'a>) 
         };
         joined = ctx.add(head, item)?;
     }
-    Ok(if joined.is_truthy() { joined } else { Value::str("") })
+    Ok(if joined.is_truthy() {
+        joined
+    } else {
+        Value::str("")
+    })
 }
 
 // === Searching ===
@@ -400,7 +447,10 @@ pub(crate) fn indices<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 'a
 
 /// Positions in characters, overlapping ones included.
 fn string_indices<'a>(ctx: &mut Ctx<'a>, text: &Value<'a>, wanted: &Value<'a>) -> Res<'a> {
-    let (text, wanted) = (text.as_str().unwrap_or_default(), wanted.as_str().unwrap_or_default());
+    let (text, wanted) = (
+        text.as_str().unwrap_or_default(),
+        wanted.as_str().unwrap_or_default(),
+    );
     if wanted.is_empty() {
         return Ok(Value::NULL);
     }
@@ -426,7 +476,11 @@ pub(crate) fn rindex<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 'a>
     ctx.get(last, &Value::number(0.0))
 }
 
-pub(crate) fn binary_search<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 'a>) -> Res<'a> {
+pub(crate) fn binary_search<'a>(
+    ctx: &mut Ctx<'a>,
+    input: Value<'a>,
+    args: Args<'_, 'a>,
+) -> Res<'a> {
     let wanted = argument(args);
     if input.kind() != Kind::Array {
         return Err(type_error(&input, "cannot be searched from"));
@@ -495,9 +549,9 @@ pub(crate) fn keys<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 'a>) 
 pub(crate) fn keys_unsorted<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>) -> Res<'a> {
     let keys = match input.kind() {
         Kind::Object => input.entries().map(|(key, _)| key.into_value()).collect(),
-        Kind::Array => {
-            (0..input.len().unwrap_or(0)).map(|at| Value::number(at as f64)).collect()
-        }
+        Kind::Array => (0..input.len().unwrap_or(0))
+            .map(|at| Value::number(at as f64))
+            .collect(),
         _ => return Err(type_error(&input, "has no keys")),
     };
     ctx.array(keys)
@@ -524,7 +578,10 @@ pub(crate) fn reverse<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 'a
 
 pub(crate) fn transpose<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>) -> Res<'a> {
     let Some(rows) = input.len() else {
-        return Err(Stop::message(format!("Cannot iterate over {}", crate::eval::describe(&input))));
+        return Err(Stop::message(format!(
+            "Cannot iterate over {}",
+            crate::eval::describe(&input)
+        )));
     };
     let mut width: Option<Value<'a>> = None;
     for row in input.items() {
@@ -557,7 +614,11 @@ pub(crate) fn flatten<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>) 
     flatten_within(ctx, &input, f64::INFINITY)
 }
 
-pub(crate) fn flatten_levels<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 'a>) -> Res<'a> {
+pub(crate) fn flatten_levels<'a>(
+    ctx: &mut Ctx<'a>,
+    input: Value<'a>,
+    args: Args<'_, 'a>,
+) -> Res<'a> {
     let levels = argument(args);
     if ctx.compare(&levels, &Value::number(0.0))?.is_lt() {
         return Err(Stop::message("flatten depth must not be negative"));
@@ -578,7 +639,10 @@ pub(crate) fn flatten_levels<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args
 /// Without recursion: open arrays wait on a list of their own.
 fn flatten_within<'a>(ctx: &mut Ctx<'a>, input: &Value<'a>, levels: f64) -> Res<'a> {
     let Some(len) = input.len() else {
-        return Err(Stop::message(format!("Cannot iterate over {}", crate::eval::describe(input))));
+        return Err(Stop::message(format!(
+            "Cannot iterate over {}",
+            crate::eval::describe(input)
+        )));
     };
     let mut flat = Vec::with_capacity(len);
     let mut open = vec![(input.clone(), 0)];
@@ -611,7 +675,10 @@ pub(crate) fn to_entries<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_,
     for at in 0..len {
         let (key, value) = match input.entry_at(at) {
             Some((key, value)) => (key.into_value(), value),
-            None => (Value::number(at as f64), input.item_at(at).unwrap_or(Value::NULL)),
+            None => (
+                Value::number(at as f64),
+                input.item_at(at).unwrap_or(Value::NULL),
+            ),
         };
         let mut map = Map::with_capacity(2);
         map.push_unique(Key::Ref("key"), key);
@@ -624,7 +691,10 @@ pub(crate) fn to_entries<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_,
 /// Keys from `key`, `Key`, `name` or `Name`, the first that is true; values from `value` or `Value`.
 pub(crate) fn from_entries<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>) -> Res<'a> {
     let Some(len) = input.len() else {
-        return Err(Stop::message(format!("Cannot iterate over {}", crate::eval::describe(&input))));
+        return Err(Stop::message(format!(
+            "Cannot iterate over {}",
+            crate::eval::describe(&input)
+        )));
     };
     let mut map = Map::with_capacity(len);
     for entry in input.items() {
@@ -638,9 +708,12 @@ pub(crate) fn from_entries<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 
             }
         }
         let has_value = ctx.has(&entry, &Value::str("value"))?.is_truthy();
-        let value = ctx.get(entry, &Value::str(if has_value { "value" } else { "Value" }))?;
-        let key = Key::of(&key)
-            .ok_or_else(|| Stop::message(crate::compile::object_key_message(&key)))?;
+        let value = ctx.get(
+            entry,
+            &Value::str(if has_value { "value" } else { "Value" }),
+        )?;
+        let key =
+            Key::of(&key).ok_or_else(|| Stop::message(crate::compile::object_key_message(&key)))?;
         map.insert(key, value);
     }
     Ok(Value::object(map))

@@ -68,7 +68,11 @@ impl Tm {
         let rest = seconds.rem_euclid(SECONDS_PER_DAY) as i32;
         let (year, yearday) = year_of_day(days);
         let starts = &MONTH_STARTS[usize::from(is_leap(year))];
-        let month = starts.iter().rposition(|&start| start <= yearday).unwrap_or(0).min(11);
+        let month = starts
+            .iter()
+            .rposition(|&start| start <= yearday)
+            .unwrap_or(0)
+            .min(11);
         Some(Tm {
             year: i32::try_from(year - 1900).ok()?,
             month: month as i32,
@@ -111,7 +115,9 @@ impl Tm {
             &mut tm.yearday,
         ];
         for (at, field) in fields.into_iter().enumerate() {
-            let Some(item) = value.get_index(at) else { break };
+            let Some(item) = value.get_index(at) else {
+                break;
+            };
             let number = item.as_f64().filter(|number| !number.is_nan())?;
             *field = if at == 0 { number - 1900.0 } else { number } as i32;
         }
@@ -139,7 +145,11 @@ impl Tm {
 fn broken_down<'a>(seconds: f64) -> Result<Tm, Stop<'a>> {
     const PROBLEM: &str = "error converting number of seconds since epoch to datetime";
     let in_range = seconds.abs() < 9.2e18;
-    let tm = if in_range { Tm::from_seconds(seconds as i64) } else { None };
+    let tm = if in_range {
+        Tm::from_seconds(seconds as i64)
+    } else {
+        None
+    };
     tm.ok_or_else(|| Stop::message(PROBLEM))
 }
 
@@ -232,13 +242,22 @@ pub(crate) fn from_date<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: &mut [Value<
 pub(crate) fn strptime<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: &mut [Value<'a>]) -> Res<'a> {
     let format = args.first().cloned().unwrap_or(Value::NULL);
     let (Some(text), Some(format)) = (input.as_str(), format.as_str()) else {
-        return Err(Stop::message("strptime/1 requires string inputs and arguments"));
+        return Err(Stop::message(
+            "strptime/1 requires string inputs and arguments",
+        ));
     };
     ctx.work((text.len() + format.len()) / 8)?;
-    let no_match =
-        || Stop::message(format!("date \"{text}\" does not match format \"{format}\""));
+    let no_match = || {
+        Stop::message(format!(
+            "date \"{text}\" does not match format \"{format}\""
+        ))
+    };
     let (tm, rest) = parser::parse(text, format).ok_or_else(no_match)?;
-    if rest.bytes().next().is_some_and(|byte| !parser::is_space(byte)) {
+    if rest
+        .bytes()
+        .next()
+        .is_some_and(|byte| !parser::is_space(byte))
+    {
         return Err(no_match());
     }
     let mut fields = tm.to_value(0.0);
@@ -265,7 +284,10 @@ mod tests {
     #[test]
     fn known_dates() {
         let tm = Tm::from_seconds(951_782_400).unwrap();
-        assert_eq!((tm.year, tm.month, tm.day, tm.weekday, tm.yearday), (100, 1, 29, 2, 59));
+        assert_eq!(
+            (tm.year, tm.month, tm.day, tm.weekday, tm.yearday),
+            (100, 1, 29, 2, 59)
+        );
         assert!(Tm::from_seconds(67_768_036_191_676_799).is_some());
         assert!(Tm::from_seconds(67_768_036_191_676_800).is_none());
     }

@@ -53,9 +53,7 @@ pub(crate) fn format<'a>(
             uri_decode(text).ok_or_else(|| type_error(&value, "is not a valid uri encoding"))
         }
         Format::Base64 => Ok(base64(text.as_bytes())),
-        Format::Base64Decode => {
-            base64_decode(text).map_err(|problem| type_error(&value, problem))
-        }
+        Format::Base64Decode => base64_decode(text).map_err(|problem| type_error(&value, problem)),
         _ => Ok(text.to_owned()),
     }
 }
@@ -208,7 +206,9 @@ fn uri_decode(text: &str) -> Option<String> {
 fn base64(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0_u32, |word, &byte| word << 8 | u32::from(byte))
+        let word = chunk
+            .iter()
+            .fold(0_u32, |word, &byte| word << 8 | u32::from(byte))
             << (8 * (3 - chunk.len()));
         for at in 0..4 {
             if at <= chunk.len() {

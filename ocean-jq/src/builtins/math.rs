@@ -5,7 +5,9 @@ use crate::eval::{Ctx, Res, Stop, type_error};
 use crate::value::Value;
 
 fn number<'a>(value: &Value<'a>) -> Result<f64, Stop<'a>> {
-    value.as_f64().ok_or_else(|| type_error(value, "number required"))
+    value
+        .as_f64()
+        .ok_or_else(|| type_error(value, "number required"))
 }
 
 /// A function of the input.
@@ -152,7 +154,11 @@ fn scalb(x: f64, exponent: f64) -> f64 {
         return f64::NAN;
     }
     if exponent.is_infinite() {
-        return if exponent > 0.0 { x * exponent } else { x / -exponent };
+        return if exponent > 0.0 {
+            x * exponent
+        } else {
+            x / -exponent
+        };
     }
     if exponent != exponent.trunc() {
         return f64::NAN;
@@ -162,14 +168,28 @@ fn scalb(x: f64, exponent: f64) -> f64 {
 
 fn frexp<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: &mut [Value<'a>]) -> Res<'a> {
     let x = number(&input)?;
-    let (fraction, exponent) = if x.is_finite() { libm::frexp(x) } else { (x, 0) };
-    ctx.array(vec![Value::number(fraction), Value::number(f64::from(exponent))])
+    let (fraction, exponent) = if x.is_finite() {
+        libm::frexp(x)
+    } else {
+        (x, 0)
+    };
+    ctx.array(vec![
+        Value::number(fraction),
+        Value::number(f64::from(exponent)),
+    ])
 }
 
 fn modf<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: &mut [Value<'a>]) -> Res<'a> {
     let x = number(&input)?;
-    let fraction = if x.is_infinite() { 0.0_f64.copysign(x) } else { x - x.trunc() };
-    ctx.array(vec![Value::number(fraction.copysign(x)), Value::number(x.trunc())])
+    let fraction = if x.is_infinite() {
+        0.0_f64.copysign(x)
+    } else {
+        x - x.trunc()
+    };
+    ctx.array(vec![
+        Value::number(fraction.copysign(x)),
+        Value::number(x.trunc()),
+    ])
 }
 
 fn lgamma_r<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: &mut [Value<'a>]) -> Res<'a> {

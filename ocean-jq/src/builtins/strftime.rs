@@ -2,11 +2,28 @@
 
 use super::dates::{Tm, is_leap};
 
-pub(super) const WEEKDAYS: [&str; 7] =
-    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+pub(super) const WEEKDAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
 pub(super) const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 /// Longest field that a width may ask for.
@@ -73,12 +90,17 @@ fn conversion<'f>(
     if let Some(b'E' | b'O') = bytes.get(at) {
         at += 1;
     }
-    let known = bytes.get(at).is_some_and(|&letter| field(letter, spec, tm, zone, room, out));
+    let known = bytes
+        .get(at)
+        .is_some_and(|&letter| field(letter, spec, tm, zone, room, out));
     if known {
         return Some(&directive[at + 1..]);
     }
     // An unknown conversion stands for itself.
-    let end = directive[at..].chars().next().map_or(at, |next| at + next.len_utf8());
+    let end = directive[at..]
+        .chars()
+        .next()
+        .map_or(at, |next| at + next.len_utf8());
     out.push_str(&directive[..end]);
     Some(&directive[end..])
 }
@@ -90,7 +112,10 @@ fn field(letter: u8, spec: Spec, tm: &Tm, zone: &str, room: usize, out: &mut Str
         hour => hour,
     };
     let name = |names: &[&'static str], at: i32| {
-        usize::try_from(at).ok().and_then(|at| names.get(at).copied()).unwrap_or("?")
+        usize::try_from(at)
+            .ok()
+            .and_then(|at| names.get(at).copied())
+            .unwrap_or("?")
     };
     let weekday = name(&WEEKDAYS, tm.weekday);
     let month = name(&MONTHS, tm.month);
@@ -120,10 +145,38 @@ fn field(letter: u8, spec: Spec, tm: &Tm, zone: &str, room: usize, out: &mut Str
         b'G' => number(iso_week(tm).0, 1, b'0'),
         b'g' => number(iso_week(tm).0.rem_euclid(100), 2, b'0'),
         b's' => self::number(spec, tm.to_seconds(), 1, b'0', out),
-        b'a' => text(Spec { upper: spec.upper || spec.swap_case, ..spec }, short(weekday), out),
-        b'A' => text(Spec { upper: spec.upper || spec.swap_case, ..spec }, weekday, out),
-        b'b' | b'h' => text(Spec { upper: spec.upper || spec.swap_case, ..spec }, short(month), out),
-        b'B' => text(Spec { upper: spec.upper || spec.swap_case, ..spec }, month, out),
+        b'a' => text(
+            Spec {
+                upper: spec.upper || spec.swap_case,
+                ..spec
+            },
+            short(weekday),
+            out,
+        ),
+        b'A' => text(
+            Spec {
+                upper: spec.upper || spec.swap_case,
+                ..spec
+            },
+            weekday,
+            out,
+        ),
+        b'b' | b'h' => text(
+            Spec {
+                upper: spec.upper || spec.swap_case,
+                ..spec
+            },
+            short(month),
+            out,
+        ),
+        b'B' => text(
+            Spec {
+                upper: spec.upper || spec.swap_case,
+                ..spec
+            },
+            month,
+            out,
+        ),
         b'p' => {
             let half = if tm.hour > 11 { "PM" } else { "AM" };
             lower_when(spec, spec.swap_case, half, out);
@@ -180,7 +233,14 @@ fn text(spec: Spec, text: &str, out: &mut String) {
 
 fn lower_when(spec: Spec, lower: bool, name: &str, out: &mut String) {
     if lower {
-        text(Spec { upper: false, ..spec }, &name.to_ascii_lowercase(), out);
+        text(
+            Spec {
+                upper: false,
+                ..spec
+            },
+            &name.to_ascii_lowercase(),
+            out,
+        );
     } else {
         text(spec, name, out);
     }
@@ -222,17 +282,41 @@ mod tests {
 
     fn check(seconds: i64, format: &str, expected: &str) {
         let tm = Tm::from_seconds(seconds).unwrap();
-        assert_eq!(write(format, &tm, "GMT", 500).as_deref(), Some(expected), "{format}");
+        assert_eq!(
+            write(format, &tm, "GMT", 500).as_deref(),
+            Some(expected),
+            "{format}"
+        );
     }
 
     #[test]
     fn conversions() {
         let seconds = 1_425_599_621;
-        check(seconds, "%a %A %b %B %c", "Thu Thursday Mar March Thu Mar  5 23:53:41 2015");
-        check(seconds, "%C %d %D %e %F %g %G", "20 05 03/05/15  5 2015-03-05 15 2015");
-        check(seconds, "%I %j %k %l %p %P %r", "11 064 23 11 PM pm 11:53:41 PM");
-        check(seconds, "%s %u %U %V %w %W %z %Z %%", "1425599621 4 09 10 4 09 +0000 GMT %");
-        check(seconds, "%-d %_d %05d %^a %10Y %#Z %q", "5  5 00005 THU 0000002015 gmt %q");
+        check(
+            seconds,
+            "%a %A %b %B %c",
+            "Thu Thursday Mar March Thu Mar  5 23:53:41 2015",
+        );
+        check(
+            seconds,
+            "%C %d %D %e %F %g %G",
+            "20 05 03/05/15  5 2015-03-05 15 2015",
+        );
+        check(
+            seconds,
+            "%I %j %k %l %p %P %r",
+            "11 064 23 11 PM pm 11:53:41 PM",
+        );
+        check(
+            seconds,
+            "%s %u %U %V %w %W %z %Z %%",
+            "1425599621 4 09 10 4 09 +0000 GMT %",
+        );
+        check(
+            seconds,
+            "%-d %_d %05d %^a %10Y %#Z %q",
+            "5  5 00005 THU 0000002015 gmt %q",
+        );
         check(1_735_603_200, "%G-%V %U %W", "2025-01 52 53");
         check(0, "%G-%V", "1970-01");
     }

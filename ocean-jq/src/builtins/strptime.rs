@@ -36,8 +36,17 @@ struct Parser<'t> {
 /// The fields of a text, and what is left of the text; `None` when the format does not match.
 pub(super) fn parse<'t>(text: &'t str, format: &str) -> Option<(Tm, &'t str)> {
     // The reference marks both fields to see whether they were set.
-    let tm = Tm { weekday: 8, yearday: 367, ..Tm::default() };
-    let mut parser = Parser { text: text.as_bytes(), at: 0, tm, seen: Seen::default() };
+    let tm = Tm {
+        weekday: 8,
+        yearday: 367,
+        ..Tm::default()
+    };
+    let mut parser = Parser {
+        text: text.as_bytes(),
+        at: 0,
+        tm,
+        seen: Seen::default(),
+    };
     parser.format(format.as_bytes())?;
     parser.finish();
     let rest = text.get(parser.at..).unwrap_or_default();
@@ -76,7 +85,9 @@ impl Parser<'_> {
             if letter == b'E' {
                 letter = bytes.next().filter(|letter| b"cCyYxX".contains(letter))?;
             } else if letter == b'O' {
-                letter = bytes.next().filter(|letter| b"bBdeHImMSUVWwy".contains(letter))?;
+                letter = bytes
+                    .next()
+                    .filter(|letter| b"bBdeHImMSUVWwy".contains(letter))?;
             }
             self.conversion(letter)?;
         }
@@ -153,8 +164,10 @@ impl Parser<'_> {
             b'V' => drop(self.number(0, 53, 2)?),
             b'g' => drop(self.number(0, 99, 2)?),
             b'G' => {
-                let digits =
-                    self.text[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+                let digits = self.text[self.at..]
+                    .iter()
+                    .take_while(|byte| byte.is_ascii_digit())
+                    .count();
                 self.at += digits;
                 (digits > 0).then_some(())?;
             }
@@ -170,7 +183,12 @@ impl Parser<'_> {
             }
             b'Z' => {
                 self.skip_space();
-                while self.text.get(self.at).copied().is_some_and(|byte| !is_space(byte)) {
+                while self
+                    .text
+                    .get(self.at)
+                    .copied()
+                    .is_some_and(|byte| !is_space(byte))
+                {
                     self.at += 1;
                 }
             }
@@ -217,7 +235,9 @@ impl Parser<'_> {
         let mut value: i64 = 0;
         let start = self.at;
         while let Some(&digit @ b'0'..=b'9') = self.text.get(self.at) {
-            value = value.checked_mul(10)?.checked_add(i64::from(digit - b'0'))?;
+            value = value
+                .checked_mul(10)?
+                .checked_add(i64::from(digit - b'0'))?;
             self.at += 1;
         }
         if self.at == start {
@@ -265,7 +285,11 @@ impl Parser<'_> {
             self.tm.hour += 12;
         }
         if let Some(century) = self.seen.century {
-            let year = if self.seen.short_year { self.tm.year % 100 } else { 0 };
+            let year = if self.seen.short_year {
+                self.tm.year % 100
+            } else {
+                0
+            };
             self.tm.year = year + (century - 19) * 100;
         }
         let has_month = self.seen.month || (0..=11).contains(&self.tm.month);
@@ -297,7 +321,10 @@ impl Parser<'_> {
 
     fn date_from_yearday(&mut self) {
         let starts = self.month_starts();
-        let next = starts.iter().position(|&start| start > self.tm.yearday).unwrap_or(12);
+        let next = starts
+            .iter()
+            .position(|&start| start > self.tm.yearday)
+            .unwrap_or(12);
         let month = next.saturating_sub(1);
         if !self.seen.month {
             self.tm.month = month as i32;
@@ -310,7 +337,11 @@ impl Parser<'_> {
     /// The date of a weekday in a numbered week; `offset` is the first day of the week.
     fn date_from_week(&mut self, week: i32, offset: i32) {
         let wanted = self.tm.weekday;
-        let first = weekday(&Tm { month: 0, day: 1, ..self.tm });
+        let first = weekday(&Tm {
+            month: 0,
+            day: 1,
+            ..self.tm
+        });
         if !self.seen.yearday {
             self.tm.yearday =
                 (7 - (first - offset)) % 7 + (week - 1) * 7 + (wanted - offset + 7) % 7;
@@ -326,10 +357,7 @@ fn weekday(tm: &Tm) -> i32 {
     let leap = usize::from(is_leap(i64::from(tm.year) + 1900));
     let yearday = MONTH_STARTS[leap][tm.month.clamp(0, 11) as usize] + tm.day - 1;
     let quarter = tm.year / 4;
-    let days = -473
-        + 365 * (tm.year - 70)
-        + quarter
-        - quarter / 25
+    let days = -473 + 365 * (tm.year - 70) + quarter - quarter / 25
         + i32::from(quarter % 25 < 0)
         + quarter / 25 / 4
         + yearday;
@@ -342,14 +370,27 @@ mod tests {
 
     fn check(text: &str, format: &str, expected: Option<[i32; 8]>) {
         let fields = parse(text, format).map(|(tm, _)| {
-            [tm.year + 1900, tm.month, tm.day, tm.hour, tm.minute, tm.second, tm.weekday, tm.yearday]
+            [
+                tm.year + 1900,
+                tm.month,
+                tm.day,
+                tm.hour,
+                tm.minute,
+                tm.second,
+                tm.weekday,
+                tm.yearday,
+            ]
         });
         assert_eq!(fields, expected, "{text} {format}");
     }
 
     #[test]
     fn formats() {
-        check("2015-03-05T23:51:47Z", "%Y-%m-%dT%H:%M:%SZ", Some([2015, 2, 5, 23, 51, 47, 4, 63]));
+        check(
+            "2015-03-05T23:51:47Z",
+            "%Y-%m-%dT%H:%M:%SZ",
+            Some([2015, 2, 5, 23, 51, 47, 4, 63]),
+        );
         check("15", "%y", Some([2015, 0, 0, 0, 0, 0, 3, -1]));
         check("20", "%C", Some([2000, 0, 0, 0, 0, 0, 5, -1]));
         check("064 2015", "%j %Y", Some([2015, 2, 5, 0, 0, 0, 4, 63]));

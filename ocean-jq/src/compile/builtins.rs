@@ -26,18 +26,31 @@ pub(super) fn format(name: &str) -> Node {
 }
 
 pub(super) fn key_step(name: &str) -> Node {
-    let step =
-        Step::Key { name: name.into(), hash: crate::document::hash(name), optional: false };
+    let step = Step::Key {
+        name: name.into(),
+        hash: crate::document::hash(name),
+        optional: false,
+    };
     Node::single(Op::Path([step].into()))
 }
 
 fn item_step(index: f64) -> Node {
-    Node::single(Op::Path([Step::Item { index, optional: false }].into()))
+    Node::single(Op::Path(
+        [Step::Item {
+            index,
+            optional: false,
+        }]
+        .into(),
+    ))
 }
 
 /// The error of an object key that is no string.
 pub(crate) fn object_key_message(key: &Value<'_>) -> String {
-    format!("Cannot use {} ({}) as object key", key.kind().name(), excerpt(key, 30))
+    format!(
+        "Cannot use {} ({}) as object key",
+        key.kind().name(),
+        excerpt(key, 30)
+    )
 }
 
 /// `env` and `$ENV`.
@@ -55,7 +68,14 @@ fn native<const N: usize>(run: Run, args: [Node; N]) -> Node {
 
 fn native_node(run: Run, args: Box<[Node]>, first_outer: bool) -> Node {
     let single = args.iter().all(|arg| arg.single);
-    Node { op: Op::Native { run: NativeFn(run), args, first_outer }, single }
+    Node {
+        op: Op::Native {
+            run: NativeFn(run),
+            args,
+            first_outer,
+        },
+        single,
+    }
 }
 
 fn one(special: Special, args: impl Into<Box<[Node]>>) -> Node {
@@ -76,7 +96,11 @@ fn empty() -> Node {
 
 fn select(test: Node) -> Node {
     let (test, then) = (Box::new(test), Box::new(Node::identity()));
-    Node::many(Op::If { test, then, otherwise: Box::new(empty()) })
+    Node::many(Op::If {
+        test,
+        then,
+        otherwise: Box::new(empty()),
+    })
 }
 
 fn collect(body: Node) -> Node {
@@ -84,11 +108,18 @@ fn collect(body: Node) -> Node {
 }
 
 fn regex(action: RegexAction, regex: Node, flags: Node) -> Node {
-    let single = matches!(action, RegexAction::Test | RegexAction::Split)
-        && regex.single
-        && flags.single;
+    let single =
+        matches!(action, RegexAction::Test | RegexAction::Split) && regex.single && flags.single;
     let (regex, flags) = (Box::new(regex), Box::new(flags));
-    Node { op: Op::Regex { action, regex, flags, cell: RegexCell::default() }, single }
+    Node {
+        op: Op::Regex {
+            action,
+            regex,
+            flags,
+            cell: RegexCell::default(),
+        },
+        single,
+    }
 }
 
 fn substitute(regex: Node, replacement: Node, flags: Node, global: bool) -> Node {
@@ -237,8 +268,11 @@ fn call0(name: &str, options: &Options) -> Option<Node> {
             Box::new(type_is("object")),
         ))),
         "scalars" => select(
-            Node::single(Op::Or(Box::new(type_is("array")), Box::new(type_is("object"))))
-                .then(native(core::not, [])),
+            Node::single(Op::Or(
+                Box::new(type_is("array")),
+                Box::new(type_is("object")),
+            ))
+            .then(native(core::not, [])),
         ),
         "values" => select(binary(BinaryOp::NotEqual, Node::identity(), Node::null())),
         "finites" => select(native(core::is_finite, [])),
@@ -249,25 +283,40 @@ fn call0(name: &str, options: &Options) -> Option<Node> {
 
 fn binary(op: BinaryOp, left: Node, right: Node) -> Node {
     let single = left.single && right.single;
-    Node { op: Op::Binary { op, left: Box::new(left), right: Box::new(right) }, single }
+    Node {
+        op: Op::Binary {
+            op,
+            left: Box::new(left),
+            right: Box::new(right),
+        },
+        single,
+    }
 }
 
 fn type_is(name: &str) -> Node {
-    binary(BinaryOp::Equal, native(core::type_name, []), Node::string(name))
+    binary(
+        BinaryOp::Equal,
+        native(core::type_name, []),
+        Node::string(name),
+    )
 }
 
 fn call1(name: &str, arg: Node) -> Option<Node> {
     Some(match name {
         "map" => collect(iterate().then(arg)),
         "select" => select(arg),
-        "map_values" => {
-            Node::single(Op::Modify { paths: Box::new(iterate()), update: Box::new(arg) })
-        }
+        "map_values" => Node::single(Op::Modify {
+            paths: Box::new(iterate()),
+            update: Box::new(arg),
+        }),
         "error" => arg.then(native(core::error, [])),
         "path" => many(Special::Path, [arg]),
         "getpath" => {
             let single = arg.single;
-            Node { op: Op::Special(Special::GetPath, [arg].into()), single }
+            Node {
+                op: Op::Special(Special::GetPath, [arg].into()),
+                single,
+            }
         }
         "del" => one(Special::Del, [arg]),
         "pick" => one(Special::Pick, [arg]),
@@ -278,7 +327,14 @@ fn call1(name: &str, arg: Node) -> Option<Node> {
         "nth" => {
             let single = arg.single;
             let (target, key) = (Box::new(Node::identity()), Box::new(arg));
-            Node { op: Op::Index { target, key, optional: false }, single }
+            Node {
+                op: Op::Index {
+                    target,
+                    key,
+                    optional: false,
+                },
+                single,
+            }
         }
         "isempty" => one(Special::IsEmpty, [arg]),
         "repeat" => many(Special::Repeat, [arg]),
@@ -346,7 +402,10 @@ fn call2(name: &str, first: Node, second: Node) -> Option<Node> {
         "INDEX" => one(Special::Index, [first, second]),
         "JOIN" => {
             let single = first.single;
-            Node { op: Op::Special(Special::Join, [first, second].into()), single }
+            Node {
+                op: Op::Special(Special::Join, [first, second].into()),
+                single,
+            }
         }
         _ => return None,
     })
@@ -365,8 +424,12 @@ fn call3(name: &str, first: Node, second: Node, third: Node) -> Option<Node> {
 /// What the author may have meant: a builtin of another arity, or of a similar name.
 pub(super) fn nearest(name: &str, arity: usize) -> Option<String> {
     let split = |entry: &'static str| entry.rsplit_once('/');
-    let arities: Vec<&str> =
-        NAMES.iter().filter_map(|entry| split(entry)).filter(|(n, _)| *n == name).map(|(_, a)| a).collect();
+    let arities: Vec<&str> = NAMES
+        .iter()
+        .filter_map(|entry| split(entry))
+        .filter(|(n, _)| *n == name)
+        .map(|(_, a)| a)
+        .collect();
     if !arities.is_empty() {
         return Some(format!("{name}/{}", arities.join(&format!(" or {name}/"))));
     }
@@ -400,36 +463,232 @@ fn edit_distance(left: &str, right: &str) -> usize {
 
 /// What `builtins` lists.
 pub(crate) const NAMES: [&str; 226] = [
-    "IN/1", "IN/2", "INDEX/1", "INDEX/2", "JOIN/2", "JOIN/3", "JOIN/4", "abs/0", "acos/0",
-    "acosh/0", "add/0", "add/1", "all/0", "all/1", "all/2", "any/0", "any/1", "any/2", "arrays/0",
-    "ascii_downcase/0", "ascii_upcase/0", "asin/0", "asinh/0", "atan/0", "atan2/2", "atanh/0",
-    "booleans/0", "bsearch/1", "builtins/0", "capture/1", "capture/2", "cbrt/0", "ceil/0",
-    "combinations/0", "combinations/1", "contains/1", "copysign/2", "cos/0", "cosh/0", "debug/0",
-    "debug/1", "del/1", "delpaths/1", "drem/2", "empty/0", "endswith/1", "env/0", "erf/0", "erfc/0",
-    "error/0", "error/1", "exp/0", "exp10/0", "exp2/0", "explode/0", "expm1/0", "fabs/0", "fdim/2",
-    "finites/0", "first/0", "first/1", "flatten/0", "flatten/1", "floor/0", "fma/3", "fmax/2",
-    "fmin/2", "fmod/2", "format/1", "frexp/0", "from_entries/0", "fromdate/0", "fromdateiso8601/0",
-    "fromjson/0", "fromstream/1", "gamma/0", "get_jq_origin/0", "get_prog_origin/0",
-    "get_search_list/0", "getpath/1", "gmtime/0", "group_by/1", "gsub/2", "gsub/3", "halt/0",
-    "halt_error/0", "halt_error/1", "has/1", "have_decnum/0", "have_literal_numbers/0", "hypot/2",
-    "implode/0", "in/1", "index/1", "indices/1", "infinite/0", "input/0", "input_filename/0",
-    "input_line_number/0", "inputs/0", "inside/1", "isempty/1", "isfinite/0", "isinfinite/0",
-    "isnan/0", "isnormal/0", "iterables/0", "j0/0", "j1/0", "jn/2", "join/1", "keys/0",
-    "keys_unsorted/0", "last/0", "last/1", "ldexp/2", "length/0", "lgamma/0", "lgamma_r/0",
-    "limit/2", "localtime/0", "log/0", "log10/0", "log1p/0", "log2/0", "logb/0", "ltrim/0",
-    "ltrimstr/1", "map/1", "map_values/1", "match/1", "match/2", "max/0", "max_by/1", "min/0",
-    "min_by/1", "mktime/0", "modf/0", "modulemeta/0", "nan/0", "nearbyint/0", "nextafter/2",
-    "nexttoward/2", "normals/0", "not/0", "now/0", "nth/1", "nth/2", "nulls/0", "numbers/0",
-    "objects/0", "path/1", "paths/0", "paths/1", "pick/1", "pow/2", "range/1", "range/2", "range/3",
-    "recurse/0", "recurse/1", "recurse/2", "remainder/2", "repeat/1", "reverse/0", "rindex/1",
-    "rint/0", "round/0", "rtrim/0", "rtrimstr/1", "scalars/0", "scalb/2", "scalbln/2", "scan/1",
-    "scan/2", "select/1", "setpath/2", "significand/0", "sin/0", "sinh/0", "skip/2", "sort/0",
-    "sort_by/1", "split/1", "split/2", "splits/1", "splits/2", "sqrt/0", "startswith/1", "stderr/0",
-    "strflocaltime/1", "strftime/1", "strings/0", "strptime/1", "sub/2", "sub/3", "tan/0", "tanh/0",
-    "test/1", "test/2", "tgamma/0", "to_entries/0", "toboolean/0", "todate/0", "todateiso8601/0",
-    "tojson/0", "tonumber/0", "tostream/0", "tostring/0", "transpose/0", "trim/0", "trimstr/1",
-    "trunc/0", "truncate_stream/1", "type/0", "unique/0", "unique_by/1", "until/2",
-    "utf8bytelength/0", "values/0", "walk/1", "while/2", "with_entries/1", "y0/0", "y1/0", "yn/2",
+    "IN/1",
+    "IN/2",
+    "INDEX/1",
+    "INDEX/2",
+    "JOIN/2",
+    "JOIN/3",
+    "JOIN/4",
+    "abs/0",
+    "acos/0",
+    "acosh/0",
+    "add/0",
+    "add/1",
+    "all/0",
+    "all/1",
+    "all/2",
+    "any/0",
+    "any/1",
+    "any/2",
+    "arrays/0",
+    "ascii_downcase/0",
+    "ascii_upcase/0",
+    "asin/0",
+    "asinh/0",
+    "atan/0",
+    "atan2/2",
+    "atanh/0",
+    "booleans/0",
+    "bsearch/1",
+    "builtins/0",
+    "capture/1",
+    "capture/2",
+    "cbrt/0",
+    "ceil/0",
+    "combinations/0",
+    "combinations/1",
+    "contains/1",
+    "copysign/2",
+    "cos/0",
+    "cosh/0",
+    "debug/0",
+    "debug/1",
+    "del/1",
+    "delpaths/1",
+    "drem/2",
+    "empty/0",
+    "endswith/1",
+    "env/0",
+    "erf/0",
+    "erfc/0",
+    "error/0",
+    "error/1",
+    "exp/0",
+    "exp10/0",
+    "exp2/0",
+    "explode/0",
+    "expm1/0",
+    "fabs/0",
+    "fdim/2",
+    "finites/0",
+    "first/0",
+    "first/1",
+    "flatten/0",
+    "flatten/1",
+    "floor/0",
+    "fma/3",
+    "fmax/2",
+    "fmin/2",
+    "fmod/2",
+    "format/1",
+    "frexp/0",
+    "from_entries/0",
+    "fromdate/0",
+    "fromdateiso8601/0",
+    "fromjson/0",
+    "fromstream/1",
+    "gamma/0",
+    "get_jq_origin/0",
+    "get_prog_origin/0",
+    "get_search_list/0",
+    "getpath/1",
+    "gmtime/0",
+    "group_by/1",
+    "gsub/2",
+    "gsub/3",
+    "halt/0",
+    "halt_error/0",
+    "halt_error/1",
+    "has/1",
+    "have_decnum/0",
+    "have_literal_numbers/0",
+    "hypot/2",
+    "implode/0",
+    "in/1",
+    "index/1",
+    "indices/1",
+    "infinite/0",
+    "input/0",
+    "input_filename/0",
+    "input_line_number/0",
+    "inputs/0",
+    "inside/1",
+    "isempty/1",
+    "isfinite/0",
+    "isinfinite/0",
+    "isnan/0",
+    "isnormal/0",
+    "iterables/0",
+    "j0/0",
+    "j1/0",
+    "jn/2",
+    "join/1",
+    "keys/0",
+    "keys_unsorted/0",
+    "last/0",
+    "last/1",
+    "ldexp/2",
+    "length/0",
+    "lgamma/0",
+    "lgamma_r/0",
+    "limit/2",
+    "localtime/0",
+    "log/0",
+    "log10/0",
+    "log1p/0",
+    "log2/0",
+    "logb/0",
+    "ltrim/0",
+    "ltrimstr/1",
+    "map/1",
+    "map_values/1",
+    "match/1",
+    "match/2",
+    "max/0",
+    "max_by/1",
+    "min/0",
+    "min_by/1",
+    "mktime/0",
+    "modf/0",
+    "modulemeta/0",
+    "nan/0",
+    "nearbyint/0",
+    "nextafter/2",
+    "nexttoward/2",
+    "normals/0",
+    "not/0",
+    "now/0",
+    "nth/1",
+    "nth/2",
+    "nulls/0",
+    "numbers/0",
+    "objects/0",
+    "path/1",
+    "paths/0",
+    "paths/1",
+    "pick/1",
+    "pow/2",
+    "range/1",
+    "range/2",
+    "range/3",
+    "recurse/0",
+    "recurse/1",
+    "recurse/2",
+    "remainder/2",
+    "repeat/1",
+    "reverse/0",
+    "rindex/1",
+    "rint/0",
+    "round/0",
+    "rtrim/0",
+    "rtrimstr/1",
+    "scalars/0",
+    "scalb/2",
+    "scalbln/2",
+    "scan/1",
+    "scan/2",
+    "select/1",
+    "setpath/2",
+    "significand/0",
+    "sin/0",
+    "sinh/0",
+    "skip/2",
+    "sort/0",
+    "sort_by/1",
+    "split/1",
+    "split/2",
+    "splits/1",
+    "splits/2",
+    "sqrt/0",
+    "startswith/1",
+    "stderr/0",
+    "strflocaltime/1",
+    "strftime/1",
+    "strings/0",
+    "strptime/1",
+    "sub/2",
+    "sub/3",
+    "tan/0",
+    "tanh/0",
+    "test/1",
+    "test/2",
+    "tgamma/0",
+    "to_entries/0",
+    "toboolean/0",
+    "todate/0",
+    "todateiso8601/0",
+    "tojson/0",
+    "tonumber/0",
+    "tostream/0",
+    "tostring/0",
+    "transpose/0",
+    "trim/0",
+    "trimstr/1",
+    "trunc/0",
+    "truncate_stream/1",
+    "type/0",
+    "unique/0",
+    "unique_by/1",
+    "until/2",
+    "utf8bytelength/0",
+    "values/0",
+    "walk/1",
+    "while/2",
+    "with_entries/1",
+    "y0/0",
+    "y1/0",
+    "yn/2",
 ];
 
 #[cfg(test)]
@@ -440,7 +699,9 @@ mod tests {
     fn everything_listed_is_there() {
         for entry in NAMES {
             let (name, arity) = entry.rsplit_once('/').unwrap();
-            let args = (0..arity.parse().unwrap()).map(|_| Node::identity()).collect();
+            let args = (0..arity.parse().unwrap())
+                .map(|_| Node::identity())
+                .collect();
             assert!(call(name, args, &Options::default()).is_some(), "{entry}");
         }
     }
@@ -448,7 +709,10 @@ mod tests {
     #[test]
     fn misspellings_are_recognized() {
         assert_eq!(nearest("to_entires", 0).as_deref(), Some("to_entries/0"));
-        assert_eq!(nearest("splits", 0).as_deref(), Some("splits/1 or splits/2"));
+        assert_eq!(
+            nearest("splits", 0).as_deref(),
+            Some("splits/1 or splits/2")
+        );
         assert_eq!(nearest("frobnicate", 0), None);
     }
 }

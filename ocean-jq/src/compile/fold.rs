@@ -16,11 +16,21 @@ pub(super) fn constant_node(node: Node) -> Node {
         return node;
     }
     // Nodes that fail are left to fail when they are evaluated.
-    let code = Code { main: node, funcs: Vec::new(), clock: Clock::fixed(0.0) };
-    let limits = Limits { steps: 10_000, bytes: MAX_BYTES, ..Limits::default() };
+    let code = Code {
+        main: node,
+        funcs: Vec::new(),
+        clock: Clock::fixed(0.0),
+    };
+    let limits = Limits {
+        steps: 10_000,
+        bytes: MAX_BYTES,
+        ..Limits::default()
+    };
     let folded = {
         let mut ctx = Ctx::new(&code, &limits);
-        ctx.one(&code.main, &Env::root(), Value::NULL).ok().map(|value| constant(&value))
+        ctx.one(&code.main, &Env::root(), Value::NULL)
+            .ok()
+            .map(|value| constant(&value))
     };
     folded.unwrap_or(code.main)
 }
@@ -41,9 +51,13 @@ fn is_constant_work(node: &Node) -> bool {
             .iter()
             .all(|(key, value)| is_constant(key) && value.as_ref().is_some_and(is_constant)),
         Op::Pipe(parts) => match &**parts {
-            [first, Node { op: Op::Native { args, .. }, .. }] => {
-                is_constant(first) && args.is_empty()
-            }
+            [
+                first,
+                Node {
+                    op: Op::Native { args, .. },
+                    ..
+                },
+            ] => is_constant(first) && args.is_empty(),
             _ => false,
         },
         _ => false,

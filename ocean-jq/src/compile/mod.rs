@@ -33,8 +33,14 @@ pub(crate) fn compile(text: &str, options: &Options) -> Result<Code, CompileErro
         stack_floor: stack::floor(STACK_BUDGET),
     };
     let main = compiler.expr(&tree)?;
-    let funcs = compiler.funcs.into_iter().map(|body| Func { body: body.unwrap_or_else(Node::null) });
-    Ok(Code { main, funcs: funcs.collect(), clock: options.clock.clone() })
+    let funcs = compiler.funcs.into_iter().map(|body| Func {
+        body: body.unwrap_or_else(Node::null),
+    });
+    Ok(Code {
+        main,
+        funcs: funcs.collect(),
+        clock: options.clock.clone(),
+    })
 }
 
 pub(crate) struct Compiler<'c> {
@@ -71,17 +77,29 @@ impl<'c> Compiler<'c> {
             ExprKind::Number(text) => Ok(constant(&Value::literal(text))),
             ExprKind::Str { format, parts } => self.string(format.as_deref(), parts),
             ExprKind::Format(name) => Ok(builtins::format(name)),
-            ExprKind::Index { target, key, optional } => self.index(target, key, *optional),
-            ExprKind::Slice { target, from, to, optional } => {
-                self.slice(target, from.as_deref(), to.as_deref(), *optional)
-            }
+            ExprKind::Index {
+                target,
+                key,
+                optional,
+            } => self.index(target, key, *optional),
+            ExprKind::Slice {
+                target,
+                from,
+                to,
+                optional,
+            } => self.slice(target, from.as_deref(), to.as_deref(), *optional),
             ExprKind::Iterate { target, optional } => {
                 let target = self.expr(target)?;
-                Ok(target.then(Node::many(Op::Iterate { optional: *optional })))
+                Ok(target.then(Node::many(Op::Iterate {
+                    optional: *optional,
+                })))
             }
             ExprKind::Optional(body) => {
                 let body = self.boxed(body)?;
-                Ok(Node::many(Op::Try { body, handler: None }))
+                Ok(Node::many(Op::Try {
+                    body,
+                    handler: None,
+                }))
             }
             ExprKind::Array(None) => Ok(constant(&Value::array(Vec::new()))),
             ExprKind::Array(Some(body)) => {
@@ -95,12 +113,18 @@ impl<'c> Compiler<'c> {
             }
             ExprKind::Pipe(parts) => self.pipe(parts),
             ExprKind::Comma(parts) => {
-                let parts = parts.iter().map(|part| self.expr(part)).collect::<Result<_, _>>()?;
+                let parts = parts
+                    .iter()
+                    .map(|part| self.expr(part))
+                    .collect::<Result<_, _>>()?;
                 Ok(Node::many(Op::Comma(parts)))
             }
             ExprKind::Binary { op, left, right } => self.binary(*op, left, right),
             ExprKind::Update { op, left, right } => self.update(*op, left, right),
-            ExprKind::If { branches, otherwise } => self.conditional(branches, otherwise.as_deref()),
+            ExprKind::If {
+                branches,
+                otherwise,
+            } => self.conditional(branches, otherwise.as_deref()),
             ExprKind::Try { body, handler } => self.attempt(body, handler.as_deref()),
             ExprKind::Reduce { .. } => self.reduce(expr),
             ExprKind::Foreach { .. } => self.foreach(expr),
@@ -115,14 +139,25 @@ impl<'c> Compiler<'c> {
                 None => Err(self.error(format!("label ${name} is not defined"), expr.at)),
             },
             ExprKind::Def { def, rest } => self.define(def, rest),
-            ExprKind::As { source, patterns, body } => {
+            ExprKind::As {
+                source,
+                patterns,
+                body,
+            } => {
                 let source = self.boxed(source)?;
                 let (binding, mark) = self.binding(patterns)?;
                 let body = self.boxed(body);
                 self.scope.pop(mark);
                 let body = body?;
                 let single = source.single && body.single && binding.is_single();
-                Ok(Node { op: Op::Bind { source, binding, body }, single })
+                Ok(Node {
+                    op: Op::Bind {
+                        source,
+                        binding,
+                        body,
+                    },
+                    single,
+                })
             }
             ExprKind::Var(name) => self.variable(name, expr.at),
             ExprKind::Loc(line) => Ok(location(*line)),
@@ -166,24 +201,45 @@ impl<'c> Compiler<'c> {
                 }
             });
         }
-        Ok(Node { op: Op::Interpolate { format, parts: pieces.into() }, single })
+        Ok(Node {
+            op: Op::Interpolate {
+                format,
+                parts: pieces.into(),
+            },
+            single,
+        })
     }
 
     fn index(&mut self, target: &'c Expr, key: &'c Expr, optional: bool) -> Compiled {
         let key = self.expr(key)?;
         let target = self.expr(target)?;
         let step = match key.constant() {
-            Some(Const::Str(name)) => {
-                Some(Step::Key { name: name.clone(), hash: crate::document::hash(name), optional })
-            }
-            Some(Const::Num(index)) => Some(Step::Item { index: *index, optional }),
+            Some(Const::Str(name)) => Some(Step::Key {
+                name: name.clone(),
+                hash: crate::document::hash(name),
+                optional,
+            }),
+            Some(Const::Num(index)) => Some(Step::Item {
+                index: *index,
+                optional,
+            }),
             _ => None,
         };
         if let Some(step) = step {
-            return Ok(target.then(Node { op: Op::Path([step].into()), single: !optional }));
+            return Ok(target.then(Node {
+                op: Op::Path([step].into()),
+                single: !optional,
+            }));
         }
         let single = key.single && target.single && !optional;
-        Ok(Node { op: Op::Index { target: Box::new(target), key: Box::new(key), optional }, single })
+        Ok(Node {
+            op: Op::Index {
+                target: Box::new(target),
+                key: Box::new(key),
+                optional,
+            },
+            single,
+        })
     }
 
     fn slice(
@@ -206,11 +262,22 @@ impl<'c> Compiler<'c> {
         };
         if let (Some(from), Some(to)) = (number(&from), number(&to)) {
             let step = Step::Slice { from, to, optional };
-            return Ok(target.then(Node { op: Op::Path([step].into()), single: !optional }));
+            return Ok(target.then(Node {
+                op: Op::Path([step].into()),
+                single: !optional,
+            }));
         }
         let single = from.single && to.single && target.single && !optional;
         let (target, from, to) = (Box::new(target), Box::new(from), Box::new(to));
-        Ok(Node { op: Op::Slice { target, from, to, optional }, single })
+        Ok(Node {
+            op: Op::Slice {
+                target,
+                from,
+                to,
+                optional,
+            },
+            single,
+        })
     }
 
     fn object(&mut self, entries: &'c [Entry]) -> Compiled {
@@ -221,7 +288,10 @@ impl<'c> Compiler<'c> {
         let single = nodes
             .iter()
             .all(|(key, value)| key.single && value.as_ref().is_none_or(|value| value.single));
-        Ok(fold::constant_node(Node { op: Op::Object(nodes.into()), single }))
+        Ok(fold::constant_node(Node {
+            op: Op::Object(nodes.into()),
+            single,
+        }))
     }
 
     fn entry(&mut self, entry: &'c Entry) -> Result<(Node, Option<Node>), CompileError> {
@@ -239,8 +309,12 @@ impl<'c> Compiler<'c> {
                 node
             }
             EntryKey::Var(var) => match (&var.kind, &entry.value) {
-                (ExprKind::Var(name), None) => return Ok((Node::string(name), Some(self.expr(var)?))),
-                (ExprKind::Loc(_), None) => return Ok((Node::string("__loc__"), Some(self.expr(var)?))),
+                (ExprKind::Var(name), None) => {
+                    return Ok((Node::string(name), Some(self.expr(var)?)));
+                }
+                (ExprKind::Loc(_), None) => {
+                    return Ok((Node::string("__loc__"), Some(self.expr(var)?)));
+                }
                 _ => self.expr(var)?,
             },
         };
@@ -256,24 +330,52 @@ impl<'c> Compiler<'c> {
         let (left, right) = (self.boxed(left)?, self.boxed(right)?);
         let single = left.single && right.single;
         Ok(match op {
-            BinaryOp::And => Node { op: Op::And(left, right), single },
-            BinaryOp::Or => Node { op: Op::Or(left, right), single },
-            BinaryOp::Alternative => Node { op: Op::Alternative(left, right), single },
-            _ => fold::constant_node(Node { op: Op::Binary { op, left, right }, single }),
+            BinaryOp::And => Node {
+                op: Op::And(left, right),
+                single,
+            },
+            BinaryOp::Or => Node {
+                op: Op::Or(left, right),
+                single,
+            },
+            BinaryOp::Alternative => Node {
+                op: Op::Alternative(left, right),
+                single,
+            },
+            _ => fold::constant_node(Node {
+                op: Op::Binary { op, left, right },
+                single,
+            }),
         })
     }
 
     fn update(&mut self, op: UpdateOp, left: &'c Expr, right: &'c Expr) -> Compiled {
         let (paths, right) = (self.boxed(left)?, self.boxed(right)?);
         Ok(match op {
-            UpdateOp::Modify => Node::single(Op::Modify { paths, update: right }),
+            UpdateOp::Modify => Node::single(Op::Modify {
+                paths,
+                update: right,
+            }),
             UpdateOp::Assign => {
                 let single = right.single;
-                Node { op: Op::Assign { paths, value: right }, single }
+                Node {
+                    op: Op::Assign {
+                        paths,
+                        value: right,
+                    },
+                    single,
+                }
             }
             UpdateOp::Arithmetic(op) => {
                 let single = right.single;
-                Node { op: Op::UpdateWith { op, paths, value: right }, single }
+                Node {
+                    op: Op::UpdateWith {
+                        op,
+                        paths,
+                        value: right,
+                    },
+                    single,
+                }
             }
         })
     }
@@ -294,7 +396,14 @@ impl<'c> Compiler<'c> {
         for (test, then) in nodes.into_iter().rev() {
             let single = test.single && then.single && whole.single;
             let otherwise = Box::new(whole);
-            whole = Node { op: Op::If { test, then, otherwise }, single };
+            whole = Node {
+                op: Op::If {
+                    test,
+                    then,
+                    otherwise,
+                },
+                single,
+            };
         }
         Ok(whole)
     }
@@ -306,11 +415,20 @@ impl<'c> Compiler<'c> {
             None => None,
         };
         let single = body.single && handler.as_ref().is_some_and(|handler| handler.single);
-        Ok(Node { op: Op::Try { body, handler }, single })
+        Ok(Node {
+            op: Op::Try { body, handler },
+            single,
+        })
     }
 
     fn reduce(&mut self, expr: &'c Expr) -> Compiled {
-        let ExprKind::Reduce { source, patterns, init, update } = &expr.kind else {
+        let ExprKind::Reduce {
+            source,
+            patterns,
+            init,
+            update,
+        } = &expr.kind
+        else {
             return Ok(Node::null());
         };
         let (source, init) = (self.boxed(source)?, self.boxed(init)?);
@@ -318,11 +436,26 @@ impl<'c> Compiler<'c> {
         let update = self.boxed(update);
         self.scope.pop(mark);
         let single = init.single;
-        Ok(Node { op: Op::Reduce { source, binding, init, update: update? }, single })
+        Ok(Node {
+            op: Op::Reduce {
+                source,
+                binding,
+                init,
+                update: update?,
+            },
+            single,
+        })
     }
 
     fn foreach(&mut self, expr: &'c Expr) -> Compiled {
-        let ExprKind::Foreach { source, patterns, init, update, extract } = &expr.kind else {
+        let ExprKind::Foreach {
+            source,
+            patterns,
+            init,
+            update,
+            extract,
+        } = &expr.kind
+        else {
             return Ok(Node::null());
         };
         let (source, init) = (self.boxed(source)?, self.boxed(init)?);
@@ -333,7 +466,13 @@ impl<'c> Compiler<'c> {
             None => Ok(Box::new(Node::identity())),
         };
         self.scope.pop(mark);
-        Ok(Node::many(Op::Foreach { source, binding, init, update: update?, extract: extract? }))
+        Ok(Node::many(Op::Foreach {
+            source,
+            binding,
+            init,
+            update: update?,
+            extract: extract?,
+        }))
     }
 
     /// Opens the frame of a binding's variables; the caller closes it with the mark.
@@ -343,15 +482,27 @@ impl<'c> Compiler<'c> {
             pattern.variables(&mut names);
         }
         let mark = self.scope.push_vars(&names);
-        let compiled: Result<Box<[Pattern]>, CompileError> =
-            patterns.iter().map(|pattern| self.pattern(pattern, &names)).collect();
+        let compiled: Result<Box<[Pattern]>, CompileError> = patterns
+            .iter()
+            .map(|pattern| self.pattern(pattern, &names))
+            .collect();
         match compiled {
-            Ok(patterns) => Ok((Binding { slots: names.len(), patterns }, mark)),
+            Ok(patterns) => Ok((
+                Binding {
+                    slots: names.len(),
+                    patterns,
+                },
+                mark,
+            )),
             Err(error) => Err(error),
         }
     }
 
-    fn pattern(&mut self, pattern: &'c ast::Pattern, names: &[&str]) -> Result<Pattern, CompileError> {
+    fn pattern(
+        &mut self,
+        pattern: &'c ast::Pattern,
+        names: &[&str],
+    ) -> Result<Pattern, CompileError> {
         if stack::is_below(self.stack_floor) {
             return Err(self.error("the program is nested too deeply".to_owned(), 0));
         }
@@ -359,7 +510,10 @@ impl<'c> Compiler<'c> {
         Ok(match pattern {
             ast::Pattern::Var(name) => Pattern::Var(slot(name)),
             ast::Pattern::Array(items) => Pattern::Array(
-                items.iter().map(|item| self.pattern(item, names)).collect::<Result<_, _>>()?,
+                items
+                    .iter()
+                    .map(|item| self.pattern(item, names))
+                    .collect::<Result<_, _>>()?,
             ),
             ast::Pattern::Object(entries) => {
                 let mut compiled = Vec::with_capacity(entries.len());
@@ -436,9 +590,19 @@ impl<'c> Compiler<'c> {
         let mut body = body?;
         // `$a` parameters are bound around the body, the first one outermost.
         for (depth, (index, _)) in values.iter().enumerate().rev() {
-            let source = Box::new(Node::many(Op::Arg { hops: depth, index: *index }));
-            let binding = Binding { slots: 1, patterns: [Pattern::Var(0)].into() };
-            body = Node::many(Op::Bind { source, binding, body: Box::new(body) });
+            let source = Box::new(Node::many(Op::Arg {
+                hops: depth,
+                index: *index,
+            }));
+            let binding = Binding {
+                slots: 1,
+                patterns: [Pattern::Var(0)].into(),
+            };
+            body = Node::many(Op::Bind {
+                source,
+                binding,
+                body: Box::new(body),
+            });
         }
         Ok(body)
     }
@@ -455,12 +619,22 @@ impl<'c> Compiler<'c> {
                 if let Some((_, error)) = self.broken.iter().find(|(broken, _)| *broken == func) {
                     return Err(error.clone());
                 }
-                let args: Box<[Node]> =
-                    args.iter().map(|arg| self.expr(arg)).collect::<Result<_, _>>()?;
+                let args: Box<[Node]> = args
+                    .iter()
+                    .map(|arg| self.expr(arg))
+                    .collect::<Result<_, _>>()?;
                 // A body that is still being compiled belongs to a recursion: assume the worst.
                 let single = self.funcs[func].as_ref().is_some_and(|body| body.single);
                 let framed = !args.is_empty();
-                return Ok(Node { op: Op::Call { func, hops, args, framed }, single });
+                return Ok(Node {
+                    op: Op::Call {
+                        func,
+                        hops,
+                        args,
+                        framed,
+                    },
+                    single,
+                });
             }
             None => {}
         }

@@ -2,10 +2,26 @@
 
 /// A name that can be referred to.
 enum Entry<'c> {
-    Var { name: &'c str, depth: usize, slot: usize },
-    Label { name: &'c str, depth: usize },
-    Param { name: &'c str, depth: usize, index: usize },
-    Func { name: &'c str, arity: usize, func: usize, depth: usize },
+    Var {
+        name: &'c str,
+        depth: usize,
+        slot: usize,
+    },
+    Label {
+        name: &'c str,
+        depth: usize,
+    },
+    Param {
+        name: &'c str,
+        depth: usize,
+        index: usize,
+    },
+    Func {
+        name: &'c str,
+        arity: usize,
+        func: usize,
+        depth: usize,
+    },
 }
 
 /// What a call refers to.
@@ -45,14 +61,18 @@ impl<'c> Scope<'c> {
         self.depth += 1;
         let depth = self.depth;
         let vars = names.iter().enumerate();
-        self.entries.extend(vars.map(|(slot, name)| Entry::Var { name, depth, slot }));
+        self.entries
+            .extend(vars.map(|(slot, name)| Entry::Var { name, depth, slot }));
         mark
     }
 
     pub(super) fn push_label(&mut self, name: &'c str) -> usize {
         let mark = self.open();
         self.depth += 1;
-        self.entries.push(Entry::Label { name, depth: self.depth });
+        self.entries.push(Entry::Label {
+            name,
+            depth: self.depth,
+        });
         mark
     }
 
@@ -64,19 +84,27 @@ impl<'c> Scope<'c> {
         }
         let depth = self.depth;
         let params = names.iter().enumerate();
-        self.entries.extend(params.map(|(index, name)| Entry::Param { name, depth, index }));
+        self.entries
+            .extend(params.map(|(index, name)| Entry::Param { name, depth, index }));
         mark
     }
 
     pub(super) fn push_func(&mut self, name: &'c str, arity: usize, func: usize) -> usize {
         let mark = self.open();
-        self.entries.push(Entry::Func { name, arity, func, depth: self.depth });
+        self.entries.push(Entry::Func {
+            name,
+            arity,
+            func,
+            depth: self.depth,
+        });
         mark
     }
 
     pub(super) fn variable(&self, wanted: &str) -> Option<(usize, usize)> {
         self.entries.iter().rev().find_map(|entry| match entry {
-            Entry::Var { name, depth, slot } if *name == wanted => Some((self.depth - depth, *slot)),
+            Entry::Var { name, depth, slot } if *name == wanted => {
+                Some((self.depth - depth, *slot))
+            }
             _ => None,
         })
     }
@@ -90,13 +118,20 @@ impl<'c> Scope<'c> {
 
     pub(super) fn function(&self, wanted: &str, wanted_arity: usize) -> Option<Found> {
         self.entries.iter().rev().find_map(|entry| match entry {
-            Entry::Func { name, arity, func, depth }
-                if *name == wanted && *arity == wanted_arity =>
-            {
-                Some(Found::Func { hops: self.depth - depth, func: *func })
-            }
+            Entry::Func {
+                name,
+                arity,
+                func,
+                depth,
+            } if *name == wanted && *arity == wanted_arity => Some(Found::Func {
+                hops: self.depth - depth,
+                func: *func,
+            }),
             Entry::Param { name, depth, index } if wanted_arity == 0 && *name == wanted => {
-                Some(Found::Param { hops: self.depth - depth, index: *index })
+                Some(Found::Param {
+                    hops: self.depth - depth,
+                    index: *index,
+                })
             }
             _ => None,
         })

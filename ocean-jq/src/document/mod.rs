@@ -71,7 +71,12 @@ pub struct Document {
 impl Default for Document {
     /// The document `null`.
     fn default() -> Document {
-        Document { text: String::new(), nodes: Vec::new(), sorted: Vec::new(), root: Node::Null }
+        Document {
+            text: String::new(),
+            nodes: Vec::new(),
+            sorted: Vec::new(),
+            root: Node::Null,
+        }
     }
 }
 
@@ -137,7 +142,11 @@ impl Document {
     }
 
     fn node(&self, id: u32) -> Node {
-        if id == ROOT { self.root } else { self.nodes[id as usize] }
+        if id == ROOT {
+            self.root
+        } else {
+            self.nodes[id as usize]
+        }
     }
 
     fn slice(&self, start: u32, len: u32) -> &str {
@@ -214,7 +223,14 @@ impl Document {
 
     /// The value under a key; `wanted` is the key's [`hash`].
     pub(crate) fn get(&self, id: u32, key: &str, wanted: u32) -> Option<Value<'_>> {
-        let Node::Obj { start: first, len: count, .. } = self.node(id) else { return None };
+        let Node::Obj {
+            start: first,
+            len: count,
+            ..
+        } = self.node(id)
+        else {
+            return None;
+        };
         if count as usize > SCAN_LIMIT {
             return self.get_sorted(first, count, key);
         }
@@ -231,7 +247,9 @@ impl Document {
     }
 
     fn get_sorted(&self, first: u32, count: u32, key: &str) -> Option<Value<'_>> {
-        let Node::Index(from) = self.nodes[first as usize - 1] else { return None };
+        let Node::Index(from) = self.nodes[first as usize - 1] else {
+            return None;
+        };
         let order = &self.sorted[from as usize..from as usize + count as usize];
         let found = order
             .binary_search_by(|&position| self.key_text(first + 2 * position).cmp(key))
@@ -250,12 +268,16 @@ pub(crate) fn hash(key: &str) -> u32 {
 pub(crate) fn hash_bytes(bytes: &[u8]) -> u32 {
     let len = bytes.len();
     let word = |from: usize| -> u64 {
-        bytes[from..].first_chunk::<8>().map_or(0, |chunk| u64::from_le_bytes(*chunk))
+        bytes[from..]
+            .first_chunk::<8>()
+            .map_or(0, |chunk| u64::from_le_bytes(*chunk))
     };
     let mixed = if len >= 8 {
         word(0) ^ word(len - 8).rotate_left(29)
     } else {
-        bytes.iter().fold(0, |sum: u64, &byte| sum << 8 | u64::from(byte))
+        bytes
+            .iter()
+            .fold(0, |sum: u64, &byte| sum << 8 | u64::from(byte))
     };
     let spread = (mixed ^ (len as u64) << 56).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (spread >> 32) as u32
@@ -282,9 +304,12 @@ pub(crate) fn thaw<'a>(value: &Value<'_>, floor: usize) -> Option<Value<'a>> {
         Repr::LitOwn(text) => Value(Repr::LitOwn(Rc::new(text.to_string()))),
         Repr::StrRef(text) => Value::string(*text),
         Repr::StrOwn(text) => Value::string(text.to_string()),
-        Repr::ArrRef(..) | Repr::ArrOwn(_) => {
-            Value::array(value.items().map(|item| thaw(&item, floor)).collect::<Option<_>>()?)
-        }
+        Repr::ArrRef(..) | Repr::ArrOwn(_) => Value::array(
+            value
+                .items()
+                .map(|item| thaw(&item, floor))
+                .collect::<Option<_>>()?,
+        ),
         Repr::ObjRef(..) | Repr::ObjOwn(_) => {
             let mut map = crate::value::Map::with_capacity(value.len().unwrap_or(0));
             for (key, item) in value.entries() {
@@ -300,7 +325,10 @@ mod tests {
     use super::*;
 
     fn round(text: &str) -> String {
-        Document::parse(text.as_bytes()).unwrap().root().to_json_string()
+        Document::parse(text.as_bytes())
+            .unwrap()
+            .root()
+            .to_json_string()
     }
 
     #[test]
@@ -316,13 +344,19 @@ mod tests {
         let parsed = Document::parse(format!("{{{}}}", many.join(",")).as_bytes()).unwrap();
         assert_eq!(parsed.root().len(), Some(30));
         assert_eq!(parsed.root().get("k3").and_then(|v| v.as_f64()), Some(33.0));
-        assert_eq!(parsed.root().get("k12").and_then(|v| v.as_f64()), Some(12.0));
+        assert_eq!(
+            parsed.root().get("k12").and_then(|v| v.as_f64()),
+            Some(12.0)
+        );
         assert!(parsed.root().get("k30").is_none());
     }
 
     #[test]
     fn strings_unescape() {
-        assert_eq!(round(r#""a\n\u00fc\ud83d\ude00\ud800x""#), "\"a\\nü😀\u{fffd}x\"");
+        assert_eq!(
+            round(r#""a\n\u00fc\ud83d\ude00\ud800x""#),
+            "\"a\\nü😀\u{fffd}x\""
+        );
     }
 
     #[test]

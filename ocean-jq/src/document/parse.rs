@@ -44,7 +44,11 @@ impl ParseError {
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at line {}, column {}", self.message, self.line, self.column)
+        write!(
+            f,
+            "{} at line {}, column {}",
+            self.message, self.line, self.column
+        )
     }
 }
 
@@ -84,7 +88,11 @@ pub(super) fn parse_into(
     document.sorted.clear();
     document.root = Node::Null;
     if bytes.len() > MAX_BYTES {
-        return Err(ParseError { message: "text is too long", line: 1, column: 1 });
+        return Err(ParseError {
+            message: "text is too long",
+            line: 1,
+            column: 1,
+        });
     }
     let source = std::str::from_utf8(bytes)
         .map_err(|error| locate("text is not UTF-8", bytes, error.valid_up_to()))?;
@@ -122,8 +130,16 @@ pub(crate) fn parse_lenient(text: &str) -> Result<Document, ParseError> {
 fn locate(message: &'static str, bytes: &[u8], at: usize) -> ParseError {
     let before = &bytes[..at.min(bytes.len())];
     let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-    let column = 1 + before.iter().rev().take_while(|&&byte| byte != b'\n').count();
-    ParseError { message, line, column }
+    let column = 1 + before
+        .iter()
+        .rev()
+        .take_while(|&&byte| byte != b'\n')
+        .count();
+    ParseError {
+        message,
+        line,
+        column,
+    }
 }
 
 // === impl Parser ===
@@ -208,7 +224,11 @@ impl Parser<'_> {
             return Err("Exceeds depth limit for parsing");
         }
         let pending_start = self.pending.len();
-        self.open.push(Open { is_object, pending_start, text_start: self.at });
+        self.open.push(Open {
+            is_object,
+            pending_start,
+            text_start: self.at,
+        });
         self.at += 1;
         self.skip_space();
         Ok(())
@@ -219,7 +239,11 @@ impl Parser<'_> {
         let start = self.nodes.len() as u32;
         let len = (self.pending.len() - open.pending_start) as u32;
         self.nodes.extend(self.pending.drain(open.pending_start..));
-        Ok(Node::Arr { start, len, extent: (self.at - open.text_start) as u32 })
+        Ok(Node::Arr {
+            start,
+            len,
+            extent: (self.at - open.text_start) as u32,
+        })
     }
 
     fn close_object(&mut self) -> Fallible<Node> {
@@ -246,9 +270,14 @@ impl Parser<'_> {
 
     fn same_key(&self, left: Node, right: Node) -> bool {
         match (left, right) {
-            (Node::Str { hash: left_hash, .. }, Node::Str { hash: right_hash, .. }) => {
-                left_hash == right_hash && self.key_of(left) == self.key_of(right)
-            }
+            (
+                Node::Str {
+                    hash: left_hash, ..
+                },
+                Node::Str {
+                    hash: right_hash, ..
+                },
+            ) => left_hash == right_hash && self.key_of(left) == self.key_of(right),
             _ => false,
         }
     }
@@ -258,7 +287,9 @@ impl Parser<'_> {
         let mut at = from + 2;
         while at < self.pending.len() {
             let key = self.pending[at];
-            let first = (from..at).step_by(2).find(|&first| self.same_key(self.pending[first], key));
+            let first = (from..at)
+                .step_by(2)
+                .find(|&first| self.same_key(self.pending[first], key));
             match first {
                 Some(first) => {
                     self.pending[first + 1] = self.pending[at + 1];
@@ -308,7 +339,11 @@ impl Parser<'_> {
         self.sorted.append(&mut order);
         let start = self.nodes.len() as u32;
         self.nodes.extend(self.pending.drain(from..));
-        Node::Obj { start, len: count as u32, extent }
+        Node::Obj {
+            start,
+            len: count as u32,
+            extent,
+        }
     }
 
     #[inline(always)]
@@ -380,7 +415,11 @@ impl Parser<'_> {
         let is_integer = !matches!(self.bytes.get(self.at), Some(b'.' | b'e' | b'E'));
         if is_integer && digits <= 15 {
             let negative = digits_start > start;
-            return Ok(Node::Num(if negative && value != 0 { -value } else { value } as f64));
+            return Ok(Node::Num(if negative && value != 0 {
+                -value
+            } else {
+                value
+            } as f64));
         }
         if self.bytes.get(self.at) == Some(&b'.') {
             self.at += 1;
@@ -393,7 +432,10 @@ impl Parser<'_> {
             }
             self.digits()?;
         }
-        Ok(Node::Lit { start: start as u32, len: (self.at - start) as u32 })
+        Ok(Node::Lit {
+            start: start as u32,
+            len: (self.at - start) as u32,
+        })
     }
 
     fn digits(&mut self) -> Fallible<()> {
@@ -401,7 +443,11 @@ impl Parser<'_> {
         while self.bytes.get(self.at).is_some_and(u8::is_ascii_digit) {
             self.at += 1;
         }
-        if self.at == start { Err("expected a digit") } else { Ok(()) }
+        if self.at == start {
+            Err("expected a digit")
+        } else {
+            Ok(())
+        }
     }
 
     /// A number of any decimal form, as `fromjson` and `tonumber` take it.
@@ -422,7 +468,10 @@ impl Parser<'_> {
             return Ok(Node::Num(number::literal_to_f64(text)));
         }
         match number::Decimal::parse(text) {
-            Some(_) => Ok(Node::Lit { start: start as u32, len: (self.at - start) as u32 }),
+            Some(_) => Ok(Node::Lit {
+                start: start as u32,
+                len: (self.at - start) as u32,
+            }),
             None => Err("Invalid numeric literal"),
         }
     }
@@ -433,7 +482,11 @@ impl Parser<'_> {
         if self.bytes.get(end) == Some(&b'"') {
             self.at = end + 1;
             let hash = hash_bytes(&self.bytes[start..end]);
-            return Ok(Node::Str { start: start as u32, len: (end - start) as u32, hash });
+            return Ok(Node::Str {
+                start: start as u32,
+                len: (end - start) as u32,
+                hash,
+            });
         }
         self.escaped_string(start, end)
     }
@@ -458,7 +511,11 @@ impl Parser<'_> {
         self.at += 1;
         let len = self.text.len() - start;
         let hash = hash_bytes(&self.text.as_bytes()[start..]);
-        Ok(Node::Str { start: start as u32, len: len as u32, hash })
+        Ok(Node::Str {
+            start: start as u32,
+            len: len as u32,
+            hash,
+        })
     }
 
     fn escape(&mut self) -> Fallible<()> {
@@ -508,7 +565,10 @@ impl Parser<'_> {
     }
 
     fn hex4(&mut self) -> Fallible<u32> {
-        let digits = self.bytes.get(self.at..self.at + 4).ok_or("Invalid escape")?;
+        let digits = self
+            .bytes
+            .get(self.at..self.at + 4)
+            .ok_or("Invalid escape")?;
         let mut value = 0;
         for &digit in digits {
             let digit = char::from(digit).to_digit(16).ok_or("Invalid escape")?;
@@ -529,7 +589,11 @@ pub(crate) fn special_number(text: &str) -> Option<f64> {
         return Some(f64::NAN);
     }
     if word.eq_ignore_ascii_case("infinity") || word.eq_ignore_ascii_case("inf") {
-        return Some(if negative { f64::NEG_INFINITY } else { f64::INFINITY });
+        return Some(if negative {
+            f64::NEG_INFINITY
+        } else {
+            f64::INFINITY
+        });
     }
     None
 }
@@ -541,12 +605,40 @@ mod tests {
     #[test]
     fn rejects_what_json_forbids() {
         let rejected: &[&[u8]] = &[
-            b"", b" ", b"[1,]", b"{\"a\":1,}", b"{a:1}", b"'a'", b"01", b"1.", b".5", b"+1", b"nan",
-            b"1 2", b"[1", b"\"\x01\"", b"\"\\x\"", b"\"\\u12\"", b"tru", b"nulll", b"-", b"1e",
-            b"\xff", b"[\"a\xc3\"]", b"// x\n1", b"\xEF\xBB\xBF1", b"}", b"[}", b"{]",
+            b"",
+            b" ",
+            b"[1,]",
+            b"{\"a\":1,}",
+            b"{a:1}",
+            b"'a'",
+            b"01",
+            b"1.",
+            b".5",
+            b"+1",
+            b"nan",
+            b"1 2",
+            b"[1",
+            b"\"\x01\"",
+            b"\"\\x\"",
+            b"\"\\u12\"",
+            b"tru",
+            b"nulll",
+            b"-",
+            b"1e",
+            b"\xff",
+            b"[\"a\xc3\"]",
+            b"// x\n1",
+            b"\xEF\xBB\xBF1",
+            b"}",
+            b"[}",
+            b"{]",
         ];
         for text in rejected {
-            assert!(Document::parse(text).is_err(), "{:?}", String::from_utf8_lossy(text));
+            assert!(
+                Document::parse(text).is_err(),
+                "{:?}",
+                String::from_utf8_lossy(text)
+            );
         }
     }
 

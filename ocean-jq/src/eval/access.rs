@@ -13,12 +13,18 @@ const MAX_INDEX: f64 = 536_870_911.0;
 /// The error of a step that the value does not have.
 pub(crate) fn cannot_index<'a>(value: &Value<'a>, key: &Value<'a>) -> Stop<'a> {
     let (kind, key_kind) = (value.kind().name(), key.kind().name());
-    Stop::message(format!("Cannot index {kind} with {key_kind} ({})", excerpt(key, super::EXCERPT)))
+    Stop::message(format!(
+        "Cannot index {kind} with {key_kind} ({})",
+        excerpt(key, super::EXCERPT)
+    ))
 }
 
 /// The object that stands for a slice in paths and messages.
 pub(crate) fn slice_key<'a>(from: Value<'a>, to: Value<'a>) -> Value<'a> {
-    crate::value::ObjectBuilder::new().with("start", from).with("end", to).build()
+    crate::value::ObjectBuilder::new()
+        .with("start", from)
+        .with("end", to)
+        .build()
 }
 
 fn optional_number<'a>(value: Option<f64>) -> Value<'a> {
@@ -33,9 +39,7 @@ impl Step {
         match self {
             Step::Key { name, .. } => Value::str(name),
             Step::Item { index, .. } => Value::number(*index),
-            Step::Slice { from, to, .. } => {
-                slice_key(optional_number(*from), optional_number(*to))
-            }
+            Step::Slice { from, to, .. } => slice_key(optional_number(*from), optional_number(*to)),
         }
     }
 }
@@ -157,13 +161,19 @@ impl<'a> Ctx<'a> {
         let text = value.as_str().unwrap_or_default();
         self.work(text.len() / 64)?;
         let is_ascii = text.is_ascii();
-        let len = if is_ascii { text.len() } else { text.chars().count() };
+        let len = if is_ascii {
+            text.len()
+        } else {
+            text.chars().count()
+        };
         let (start, end) = slice_bounds(len, from, to)?;
         let byte = |count: usize| {
             if is_ascii {
                 return count;
             }
-            text.char_indices().nth(count).map_or(text.len(), |(at, _)| at)
+            text.char_indices()
+                .nth(count)
+                .map_or(text.len(), |(at, _)| at)
         };
         let (start, end) = (byte(start), byte(end));
         match &value.0 {
@@ -192,7 +202,10 @@ fn item<'a>(array: &Value<'a>, index: f64) -> Value<'a> {
     if at < 0 {
         at += array.len().unwrap_or(0) as i64;
     }
-    usize::try_from(at).ok().and_then(|at| array.get_index(at)).unwrap_or(Value::NULL)
+    usize::try_from(at)
+        .ok()
+        .and_then(|at| array.get_index(at))
+        .unwrap_or(Value::NULL)
 }
 
 /// The bounds of a slice: start rounded down, end rounded up, both within the length.
@@ -222,7 +235,11 @@ pub(super) fn slice_bounds<'a>(
     if end < 0.0 {
         end += length;
     }
-    let end = if end < 0.0 { start } else { end.min(length).ceil() as usize };
+    let end = if end < 0.0 {
+        start
+    } else {
+        end.min(length).ceil() as usize
+    };
     Ok((start, end.max(start)))
 }
 
@@ -247,8 +264,15 @@ impl<'a> Ctx<'a> {
     }
 
     /// Descends without recursion: what is taken out on the way is put back on the way up.
-    pub(super) fn set_keys(&mut self, root: Value<'a>, keys: &[Value<'a>], new: Value<'a>) -> Res<'a> {
-        let Some((last, parents)) = keys.split_last() else { return Ok(new) };
+    pub(super) fn set_keys(
+        &mut self,
+        root: Value<'a>,
+        keys: &[Value<'a>],
+        new: Value<'a>,
+    ) -> Res<'a> {
+        let Some((last, parents)) = keys.split_last() else {
+            return Ok(new);
+        };
         let mut opened = Vec::with_capacity(parents.len());
         let mut value = root;
         for key in parents {
@@ -290,7 +314,9 @@ impl<'a> Ctx<'a> {
     }
 
     fn set_field(&mut self, value: Value<'a>, key: &Value<'a>, new: Value<'a>) -> Res<'a> {
-        let Some(key) = Key::of(key) else { return Ok(value) };
+        let Some(key) = Key::of(key) else {
+            return Ok(value);
+        };
         if let Repr::ObjOwn(mut cell) = value.0 {
             if let Some(own) = std::rc::Rc::get_mut(&mut cell) {
                 self.charge(size_of::<(Key<'_>, Value<'_>)>())?;
@@ -355,7 +381,9 @@ impl<'a> Ctx<'a> {
         };
         let (start, end) = slice_bounds(value.len().unwrap_or(0), &from, &to)?;
         if new.kind() != Kind::Array {
-            return Err(Stop::message("A slice of an array can only be assigned another array"));
+            return Err(Stop::message(
+                "A slice of an array can only be assigned another array",
+            ));
         }
         let mut items = self.take_items(value)?;
         self.charge_items(new.len().unwrap_or(0))?;
@@ -370,8 +398,7 @@ impl<'a> Ctx<'a> {
             (Kind::Array, Kind::Number) => {
                 let index = key.as_f64().unwrap_or(f64::NAN);
                 !index.is_nan()
-                    && usize::try_from(index as i32)
-                        .is_ok_and(|index| Some(index) < value.len())
+                    && usize::try_from(index as i32).is_ok_and(|index| Some(index) < value.len())
             }
             (kind, key_kind) => {
                 return Err(Stop::message(format!(
@@ -466,7 +493,10 @@ impl<'a> Ctx<'a> {
                 map.remove_where(|name, _| names.contains(name));
                 self.object(map)
             }
-            kind => Err(Stop::message(format!("Cannot delete fields from {}", kind.name()))),
+            kind => Err(Stop::message(format!(
+                "Cannot delete fields from {}",
+                kind.name()
+            ))),
         }
     }
 
@@ -477,7 +507,11 @@ impl<'a> Ctx<'a> {
             match key.kind() {
                 Kind::Number => {
                     let index = key.as_f64().unwrap_or(f64::NAN);
-                    let at = if index < 0.0 { len as i64 + i64::from(index as i32) } else { i64::from(index as i32) };
+                    let at = if index < 0.0 {
+                        len as i64 + i64::from(index as i32)
+                    } else {
+                        i64::from(index as i32)
+                    };
                     if let Ok(at) = usize::try_from(at)
                         && at < len
                         && !index.is_nan()
@@ -510,5 +544,7 @@ impl<'a> Ctx<'a> {
 
 /// The error of builtins that want a string.
 pub(crate) fn need_string<'v, 'a>(value: &'v Value<'a>) -> Result<&'v str, Stop<'a>> {
-    value.as_str().ok_or_else(|| type_error(value, "is not a string"))
+    value
+        .as_str()
+        .ok_or_else(|| type_error(value, "is not a string"))
 }

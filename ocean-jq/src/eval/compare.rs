@@ -8,7 +8,11 @@ use crate::value::{Key, Kind, Repr, Value};
 
 impl<'a> Ctx<'a> {
     /// jq's order: null, false, true, numbers, strings, arrays, objects.
-    pub(crate) fn compare(&mut self, left: &Value<'a>, right: &Value<'a>) -> Result<Ordering, Stop<'a>> {
+    pub(crate) fn compare(
+        &mut self,
+        left: &Value<'a>,
+        right: &Value<'a>,
+    ) -> Result<Ordering, Stop<'a>> {
         match (&left.0, &right.0) {
             (Repr::Num(left), Repr::Num(right)) => return Ok(compare_doubles(*left, *right)),
             (Repr::StrRef(left), Repr::StrRef(right)) => return Ok(left.cmp(right)),
@@ -27,7 +31,11 @@ impl<'a> Ctx<'a> {
         }
     }
 
-    fn compare_arrays(&mut self, left: &Value<'a>, right: &Value<'a>) -> Result<Ordering, Stop<'a>> {
+    fn compare_arrays(
+        &mut self,
+        left: &Value<'a>,
+        right: &Value<'a>,
+    ) -> Result<Ordering, Stop<'a>> {
         self.tick()?;
         let (left_len, right_len) = (left.len().unwrap_or(0), right.len().unwrap_or(0));
         for at in 0..left_len.min(right_len) {
@@ -43,11 +51,17 @@ impl<'a> Ctx<'a> {
     }
 
     /// Objects compare by their sorted keys first, then by the values in that order.
-    fn compare_objects(&mut self, left: &Value<'a>, right: &Value<'a>) -> Result<Ordering, Stop<'a>> {
+    fn compare_objects(
+        &mut self,
+        left: &Value<'a>,
+        right: &Value<'a>,
+    ) -> Result<Ordering, Stop<'a>> {
         self.tick()?;
         let (left_keys, right_keys) = (self.sorted_keys(left)?, self.sorted_keys(right)?);
-        let by_keys =
-            left_keys.iter().map(|key| &**key).cmp(right_keys.iter().map(|key| &**key));
+        let by_keys = left_keys
+            .iter()
+            .map(|key| &**key)
+            .cmp(right_keys.iter().map(|key| &**key));
         if by_keys != Ordering::Equal {
             return Ok(by_keys);
         }
@@ -114,7 +128,11 @@ impl<'a> Ctx<'a> {
     }
 
     /// `contains`, for values of one kind.
-    pub(crate) fn contains(&mut self, outer: &Value<'a>, inner: &Value<'a>) -> Result<bool, Stop<'a>> {
+    pub(crate) fn contains(
+        &mut self,
+        outer: &Value<'a>,
+        inner: &Value<'a>,
+    ) -> Result<bool, Stop<'a>> {
         self.tick()?;
         if outer.kind() != inner.kind() {
             // Inside containers different kinds are just different.
@@ -161,7 +179,11 @@ impl<'a> Ctx<'a> {
         let same_kind = outer.kind() == inner.kind()
             && (outer.kind() != Kind::Boolean || outer.as_bool() == inner.as_bool());
         if !same_kind {
-            return Err(type_error2(outer, inner, "cannot have their containment checked"));
+            return Err(type_error2(
+                outer,
+                inner,
+                "cannot have their containment checked",
+            ));
         }
         self.contains(outer, inner).map(Value::boolean)
     }
@@ -186,7 +208,12 @@ impl<'a> Ctx<'a> {
             for start in (0..order.len()).step_by(2 * width) {
                 let middle = (start + width).min(order.len());
                 let end = (start + 2 * width).min(order.len());
-                self.merge(keys, &order[start..end], middle - start, &mut merged[start..end])?;
+                self.merge(
+                    keys,
+                    &order[start..end],
+                    middle - start,
+                    &mut merged[start..end],
+                )?;
             }
             std::mem::swap(&mut order, &mut merged);
             width *= 2;
@@ -263,7 +290,10 @@ fn compare_doubles(left: f64, right: f64) -> Ordering {
 fn compare_numbers(left: &Value<'_>, right: &Value<'_>) -> Ordering {
     match (left.literal_text(), right.literal_text()) {
         (Some(left), Some(right)) => number::cmp_literals(left, right),
-        _ => compare_doubles(left.as_f64().unwrap_or(f64::NAN), right.as_f64().unwrap_or(f64::NAN)),
+        _ => compare_doubles(
+            left.as_f64().unwrap_or(f64::NAN),
+            right.as_f64().unwrap_or(f64::NAN),
+        ),
     }
 }
 

@@ -35,11 +35,13 @@ impl<'a> Ctx<'a> {
                 Some(value) => out(self, value),
                 None => Ok(()),
             },
-            Op::If { test, then, otherwise } => self.many_if(test, then, otherwise, env, input, out),
+            Op::If {
+                test,
+                then,
+                otherwise,
+            } => self.many_if(test, then, otherwise, env, input, out),
             Op::Alternative(left, right) => self.many_alternative(left, right, env, input, out),
-            Op::Try { body, handler } => {
-                self.many_try(body, handler.as_deref(), env, input, out)
-            }
+            Op::Try { body, handler } => self.many_try(body, handler.as_deref(), env, input, out),
             Op::Index { .. } | Op::Slice { .. } => self.many_index(node, env, input, out),
             Op::Binary { .. } => self.many_binary(node, env, input, out),
             Op::And(left, right) => self.many_logic(left, right, false, env, input, out),
@@ -95,12 +97,20 @@ impl<'a> Ctx<'a> {
         out(self, value)
     }
 
-    pub(super) fn iterate(&mut self, optional: bool, input: Value<'a>, out: Out<'_, 'a>) -> Flow<'a> {
+    pub(super) fn iterate(
+        &mut self,
+        optional: bool,
+        input: Value<'a>,
+        out: Out<'_, 'a>,
+    ) -> Flow<'a> {
         let Some(len) = input.len() else {
             if optional {
                 return Ok(());
             }
-            return Err(Stop::message(format!("Cannot iterate over {}", super::describe(&input))));
+            return Err(Stop::message(format!(
+                "Cannot iterate over {}",
+                super::describe(&input)
+            )));
         };
         for at in 0..len {
             self.work(1)?;
@@ -148,7 +158,11 @@ impl<'a> Ctx<'a> {
             found = true;
             out(ctx, value)
         })?;
-        if found { Ok(()) } else { self.many(right, env, input, out) }
+        if found {
+            Ok(())
+        } else {
+            self.many(right, env, input, out)
+        }
     }
 
     #[inline(never)]
@@ -188,24 +202,29 @@ impl<'a> Ctx<'a> {
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
         match &node.op {
-            Op::Index { target, key, optional } => {
-                self.many(key, env, input.clone(), &mut |ctx, key| {
+            Op::Index {
+                target,
+                key,
+                optional,
+            } => self.many(key, env, input.clone(), &mut |ctx, key| {
+                ctx.many(target, env, input.clone(), &mut |ctx, target| {
+                    let result = ctx.get(target, &key);
+                    ctx.emit(result, *optional, out)
+                })
+            }),
+            Op::Slice {
+                target,
+                from,
+                to,
+                optional,
+            } => self.many(from, env, input.clone(), &mut |ctx, from| {
+                ctx.many(to, env, input.clone(), &mut |ctx, to| {
                     ctx.many(target, env, input.clone(), &mut |ctx, target| {
-                        let result = ctx.get(target, &key);
+                        let result = ctx.slice(target, &from, &to);
                         ctx.emit(result, *optional, out)
                     })
                 })
-            }
-            Op::Slice { target, from, to, optional } => {
-                self.many(from, env, input.clone(), &mut |ctx, from| {
-                    ctx.many(to, env, input.clone(), &mut |ctx, to| {
-                        ctx.many(target, env, input.clone(), &mut |ctx, target| {
-                            let result = ctx.slice(target, &from, &to);
-                            ctx.emit(result, *optional, out)
-                        })
-                    })
-                })
-            }
+            }),
             _ => Ok(()),
         }
     }
@@ -227,7 +246,9 @@ impl<'a> Ctx<'a> {
         input: Value<'a>,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
-        let Op::Binary { op, left, right } = &node.op else { return Ok(()) };
+        let Op::Binary { op, left, right } = &node.op else {
+            return Ok(());
+        };
         self.many(right, env, input.clone(), &mut |ctx, right| {
             if left.single {
                 let left = ctx.one(left, env, input.clone())?;
@@ -300,7 +321,9 @@ impl<'a> Ctx<'a> {
         input: &Value<'a>,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
-        let Op::Interpolate { parts, .. } = &node.op else { return Ok(()) };
+        let Op::Interpolate { parts, .. } = &node.op else {
+            return Ok(());
+        };
         self.interpolate_from(node, parts.len(), String::new(), env, input, out)
     }
 
@@ -314,7 +337,9 @@ impl<'a> Ctx<'a> {
         input: &Value<'a>,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
-        let Op::Interpolate { format, parts } = &node.op else { return Ok(()) };
+        let Op::Interpolate { format, parts } = &node.op else {
+            return Ok(());
+        };
         self.check_stack()?;
         let Some(at) = count.checked_sub(1) else {
             let value = self.string(tail)?;
@@ -342,14 +367,25 @@ impl<'a> Ctx<'a> {
         input: Value<'a>,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
-        let Op::Call { func, hops, args, framed } = &node.op else { return Ok(()) };
+        let Op::Call {
+            func,
+            hops,
+            args,
+            framed,
+        } = &node.op
+        else {
+            return Ok(());
+        };
         let body = &self.code.funcs[*func].body;
         let home = env.up(*hops);
         if !framed {
             return self.many(body, home, input, out);
         }
         let closures: Vec<Closure<'_, 'a>> = args.iter().map(|node| closure(node, env)).collect();
-        let env = Env { frame: Frame::Args(&closures), parent: Some(home) };
+        let env = Env {
+            frame: Frame::Args(&closures),
+            parent: Some(home),
+        };
         self.many(body, &env, input, out)
     }
 
@@ -361,7 +397,14 @@ impl<'a> Ctx<'a> {
         input: Value<'a>,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
-        let Op::Bind { source, binding, body } = &node.op else { return Ok(()) };
+        let Op::Bind {
+            source,
+            binding,
+            body,
+        } = &node.op
+        else {
+            return Ok(());
+        };
         self.many(source, env, input.clone(), &mut |ctx, value| {
             ctx.bind(binding, value, env, &mut |ctx, env| {
                 ctx.many(body, env, input.clone(), out)
@@ -377,7 +420,9 @@ impl<'a> Ctx<'a> {
         input: Value<'a>,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
-        let Op::Reduce { init, .. } = &node.op else { return Ok(()) };
+        let Op::Reduce { init, .. } = &node.op else {
+            return Ok(());
+        };
         self.many(init, env, input.clone(), &mut |ctx, state| {
             let value = ctx.reduce(node, state, env, input.clone())?;
             out(ctx, value)
@@ -392,7 +437,15 @@ impl<'a> Ctx<'a> {
         env: &Env<'_, 'a>,
         input: Value<'a>,
     ) -> super::Res<'a> {
-        let Op::Reduce { source, binding, update, .. } = &node.op else { return Ok(state) };
+        let Op::Reduce {
+            source,
+            binding,
+            update,
+            ..
+        } = &node.op
+        else {
+            return Ok(state);
+        };
         let mut state = Some(state);
         self.many(source, env, input, &mut |ctx, value| {
             ctx.bind(binding, value, env, &mut |ctx, env| {
@@ -418,7 +471,16 @@ impl<'a> Ctx<'a> {
         input: Value<'a>,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
-        let Op::Foreach { source, binding, init, update, extract } = &node.op else { return Ok(()) };
+        let Op::Foreach {
+            source,
+            binding,
+            init,
+            update,
+            extract,
+        } = &node.op
+        else {
+            return Ok(());
+        };
         self.many(init, env, input.clone(), &mut |ctx, state| {
             let mut state = Some(state);
             ctx.many(source, env, input.clone(), &mut |ctx, value| {
@@ -447,7 +509,10 @@ impl<'a> Ctx<'a> {
     /// Runs under a label of its own, and ends quietly when something breaks to it.
     pub(super) fn with_label(&mut self, env: &Env<'_, 'a>, run: WithEnv<'_, 'a>) -> Flow<'a> {
         let mark = self.mark();
-        let inner = Env { frame: Frame::Label(mark), parent: Some(env) };
+        let inner = Env {
+            frame: Frame::Label(mark),
+            parent: Some(env),
+        };
         match run(self, &inner) {
             Err(stop) if is_break(&stop, mark) => Ok(()),
             result => result,
@@ -462,12 +527,27 @@ impl<'a> Ctx<'a> {
         input: Value<'a>,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
-        let Op::Native { run, args, first_outer } = &node.op else { return Ok(()) };
+        let Op::Native {
+            run,
+            args,
+            first_outer,
+        } = &node.op
+        else {
+            return Ok(());
+        };
         let mut values = vec![Value::NULL; args.len()];
-        self.cartesian(args, *first_outer, 0, &mut values, env, &input, &mut |ctx, values| {
-            let value = (run.0)(ctx, input.clone(), &mut values.to_vec())?;
-            out(ctx, value)
-        })
+        self.cartesian(
+            args,
+            *first_outer,
+            0,
+            &mut values,
+            env,
+            &input,
+            &mut |ctx, values| {
+                let value = (run.0)(ctx, input.clone(), &mut values.to_vec())?;
+                out(ctx, value)
+            },
+        )
     }
 
     /// Calls `run` with every combination of the arguments' outputs.
@@ -485,7 +565,11 @@ impl<'a> Ctx<'a> {
         if done == args.len() {
             return run(self, values);
         }
-        let at = if first_outer { done } else { args.len() - 1 - done };
+        let at = if first_outer {
+            done
+        } else {
+            args.len() - 1 - done
+        };
         self.many(&args[at], env, input.clone(), &mut |ctx, value| {
             values[at] = value;
             ctx.cartesian(args, first_outer, done + 1, values, env, input, run)
@@ -505,10 +589,15 @@ impl<'a> Ctx<'a> {
         run: WithEnv<'_, 'a>,
     ) -> Flow<'a> {
         if let [Pattern::Var(_)] = &*binding.patterns {
-            let inner = Env { frame: Frame::Var(value), parent: Some(env) };
+            let inner = Env {
+                frame: Frame::Var(value),
+                parent: Some(env),
+            };
             return run(self, &inner);
         }
-        let Some((last, alternatives)) = binding.patterns.split_last() else { return Ok(()) };
+        let Some((last, alternatives)) = binding.patterns.split_last() else {
+            return Ok(());
+        };
         for pattern in alternatives {
             match self.bind_pattern(pattern, binding.slots, value.clone(), env, run) {
                 // Whatever fails from here on makes `?//` try the next alternative.
@@ -530,7 +619,10 @@ impl<'a> Ctx<'a> {
         let mut slots = vec![Value::NULL; count];
         self.charge_items(count)?;
         self.destructure(pattern, value, env, &mut slots, &mut |ctx, slots| {
-            let inner = Env { frame: Frame::Vars(slots), parent: Some(env) };
+            let inner = Env {
+                frame: Frame::Vars(slots),
+                parent: Some(env),
+            };
             run(ctx, &inner)
         })
     }
@@ -563,7 +655,9 @@ impl<'a> Ctx<'a> {
         slots: &mut Vec<Value<'a>>,
         run: &mut dyn FnMut(&mut Ctx<'a>, &mut Vec<Value<'a>>) -> Flow<'a>,
     ) -> Flow<'a> {
-        let Some(pattern) = items.get(at) else { return run(self, slots) };
+        let Some(pattern) = items.get(at) else {
+            return run(self, slots);
+        };
         let item = self.get(value.clone(), &Value::number(at as f64))?;
         self.destructure(pattern, item, env, slots, &mut |ctx, slots| {
             ctx.destructure_items(items, at + 1, value, env, slots, run)
@@ -578,10 +672,15 @@ impl<'a> Ctx<'a> {
         slots: &mut Vec<Value<'a>>,
         run: &mut dyn FnMut(&mut Ctx<'a>, &mut Vec<Value<'a>>) -> Flow<'a>,
     ) -> Flow<'a> {
-        let Some((entry, rest)) = entries.split_first() else { return run(self, slots) };
+        let Some((entry, rest)) = entries.split_first() else {
+            return run(self, slots);
+        };
         // A key may use the variables bound so far: it sees a snapshot of them.
         let seen = slots.clone();
-        let inner = Env { frame: Frame::Vars(&seen), parent: Some(env) };
+        let inner = Env {
+            frame: Frame::Vars(&seen),
+            parent: Some(env),
+        };
         self.many(&entry.key, &inner, value.clone(), &mut |ctx, key| {
             let item = ctx.get(value.clone(), &key)?;
             if let Some(slot) = entry.bound {
@@ -605,7 +704,11 @@ impl<'a> Ctx<'a> {
 /// The error that `break` raises: an object that names its label, as in the reference.
 fn break_error<'a>(mark: u64) -> Stop<'a> {
     let label = Value::number(mark as f64);
-    Stop::error(crate::value::ObjectBuilder::new().with("__jq", label).build())
+    Stop::error(
+        crate::value::ObjectBuilder::new()
+            .with("__jq", label)
+            .build(),
+    )
 }
 
 fn is_break(stop: &Stop<'_>, mark: u64) -> bool {

@@ -33,7 +33,10 @@ pub(crate) enum StopKind<'a> {
     /// A builtin has seen enough outputs; nothing catches it but the builtin.
     Enough(u64),
     Limit(LimitKind),
-    Halt { exit_code: i32, value: Option<Value<'a>> },
+    Halt {
+        exit_code: i32,
+        value: Option<Value<'a>>,
+    },
 }
 
 pub(crate) type Res<'a> = Result<Value<'a>, Stop<'a>>;
@@ -125,14 +128,21 @@ pub(crate) fn type_error<'a>(value: &Value<'a>, problem: &str) -> Stop<'a> {
 
 /// `kind (left) and kind (right) problem`
 pub(crate) fn type_error2<'a>(left: &Value<'a>, right: &Value<'a>, problem: &str) -> Stop<'a> {
-    Stop::message(format!("{} and {} {problem}", describe(left), describe(right)))
+    Stop::message(format!(
+        "{} and {} {problem}",
+        describe(left),
+        describe(right)
+    ))
 }
 
 // === impl Env ===
 
 impl<'e, 'a> Env<'e, 'a> {
     pub(crate) fn root() -> Env<'e, 'a> {
-        Env { frame: Frame::Root, parent: None }
+        Env {
+            frame: Frame::Root,
+            parent: None,
+        }
     }
 
     fn up(&'e self, hops: usize) -> &'e Env<'e, 'a> {
@@ -205,7 +215,11 @@ impl<'a> Ctx<'a> {
     #[cold]
     #[inline(never)]
     fn exhausted(&self) -> Stop<'a> {
-        Stop::limit(if self.steps_left == 0 { LimitKind::Steps } else { LimitKind::Stack })
+        Stop::limit(if self.steps_left == 0 {
+            LimitKind::Steps
+        } else {
+            LimitKind::Stack
+        })
     }
 
     /// Several steps at once, for loops inside builtins.
@@ -288,7 +302,11 @@ impl<'a> Ctx<'a> {
         let complete = JsonWriter::bounded(self.bytes_left).write(value, &mut text);
         self.charge(text.len())?;
         self.work(text.len() / 64)?;
-        if complete { Ok(text) } else { Err(Stop::limit(LimitKind::Bytes)) }
+        if complete {
+            Ok(text)
+        } else {
+            Err(Stop::limit(LimitKind::Bytes))
+        }
     }
 
     /// The text of a string, or the JSON text of anything else.
@@ -303,10 +321,7 @@ impl<'a> Ctx<'a> {
     }
 
     /// Runs a generator until its consumer has seen enough.
-    fn until_enough(
-        &mut self,
-        run: impl FnOnce(&mut Ctx<'a>, u64) -> Flow<'a>,
-    ) -> Flow<'a> {
+    fn until_enough(&mut self, run: impl FnOnce(&mut Ctx<'a>, u64) -> Flow<'a>) -> Flow<'a> {
         let mark = self.mark();
         match run(self, mark) {
             Err(stop) if stop.is_enough(mark) => Ok(()),

@@ -18,13 +18,21 @@ impl<'a> Ctx<'a> {
             Op::Var { hops, slot } => Ok(env.variable(*hops, *slot)),
             Op::Pipe(parts) => self.pipe_one(parts, env, input),
             Op::Binary { .. } => self.binary_one(node, env, input),
-            Op::If { test, then, otherwise } => {
+            Op::If {
+                test,
+                then,
+                otherwise,
+            } => {
                 let verdict = self.one(test, env, input.clone())?.is_truthy();
                 self.one(if verdict { then } else { otherwise }, env, input)
             }
             Op::Alternative(left, right) => {
                 let value = self.one(left, env, input.clone())?;
-                if value.is_truthy() { Ok(value) } else { self.one(right, env, input) }
+                if value.is_truthy() {
+                    Ok(value)
+                } else {
+                    self.one(right, env, input)
+                }
             }
             Op::And(left, right) => {
                 let verdict = self.one(left, env, input.clone())?.is_truthy()
@@ -70,7 +78,9 @@ impl<'a> Ctx<'a> {
 
     #[inline(never)]
     fn binary_one(&mut self, node: &'a Node, env: &Env<'_, 'a>, input: Value<'a>) -> Res<'a> {
-        let Op::Binary { op, left, right } = &node.op else { return Ok(Value::NULL) };
+        let Op::Binary { op, left, right } = &node.op else {
+            return Ok(Value::NULL);
+        };
         let right = self.one(right, env, input.clone())?;
         let left = self.one(left, env, input)?;
         self.binary(*op, left, right)
@@ -78,7 +88,9 @@ impl<'a> Ctx<'a> {
 
     #[inline(never)]
     fn native_one(&mut self, node: &'a Node, env: &Env<'_, 'a>, input: Value<'a>) -> Res<'a> {
-        let Op::Native { run, args, .. } = &node.op else { return Ok(Value::NULL) };
+        let Op::Native { run, args, .. } = &node.op else {
+            return Ok(Value::NULL);
+        };
         match &**args {
             [] => (run.0)(self, input, &mut []),
             [only] => {
@@ -97,14 +109,25 @@ impl<'a> Ctx<'a> {
 
     #[inline(never)]
     fn call_one(&mut self, node: &'a Node, env: &Env<'_, 'a>, input: Value<'a>) -> Res<'a> {
-        let Op::Call { func, hops, args, framed } = &node.op else { return Ok(Value::NULL) };
+        let Op::Call {
+            func,
+            hops,
+            args,
+            framed,
+        } = &node.op
+        else {
+            return Ok(Value::NULL);
+        };
         let body = &self.code.funcs[*func].body;
         let home = env.up(*hops);
         if !framed {
             return self.one(body, home, input);
         }
         let closures: Vec<Closure<'_, 'a>> = args.iter().map(|node| closure(node, env)).collect();
-        let env = Env { frame: Frame::Args(&closures), parent: Some(home) };
+        let env = Env {
+            frame: Frame::Args(&closures),
+            parent: Some(home),
+        };
         self.one(body, &env, input)
     }
 
@@ -112,7 +135,13 @@ impl<'a> Ctx<'a> {
     fn collect_one(&mut self, body: &'a Node, env: &Env<'_, 'a>, input: Value<'a>) -> Res<'a> {
         // `[.[] | f]` is the commonest of all collections.
         if let Op::Pipe(parts) = &body.op
-            && let [Node { op: Op::Iterate { optional: false }, .. }, rest @ ..] = &**parts
+            && let [
+                Node {
+                    op: Op::Iterate { optional: false },
+                    ..
+                },
+                rest @ ..,
+            ] = &**parts
             && rest.iter().all(|part| part.single)
             && let Some(len) = input.len()
         {
@@ -131,7 +160,9 @@ impl<'a> Ctx<'a> {
 
     #[inline(never)]
     fn object_one(&mut self, node: &'a Node, env: &Env<'_, 'a>, input: Value<'a>) -> Res<'a> {
-        let Op::Object(entries) = &node.op else { return Ok(Value::NULL) };
+        let Op::Object(entries) = &node.op else {
+            return Ok(Value::NULL);
+        };
         let mut map = Map::with_capacity(entries.len());
         for (key, value) in entries {
             let key = self.one(key, env, input.clone())?;
@@ -146,7 +177,9 @@ impl<'a> Ctx<'a> {
 
     #[inline(never)]
     fn interpolate_one(&mut self, node: &'a Node, env: &Env<'_, 'a>, input: Value<'a>) -> Res<'a> {
-        let Op::Interpolate { format, parts } = &node.op else { return Ok(Value::NULL) };
+        let Op::Interpolate { format, parts } = &node.op else {
+            return Ok(Value::NULL);
+        };
         let mut text = String::new();
         for part in parts {
             match part {
@@ -165,7 +198,12 @@ impl<'a> Ctx<'a> {
 
     #[inline(never)]
     fn slice_one(&mut self, node: &'a Node, env: &Env<'_, 'a>, input: Value<'a>) -> Res<'a> {
-        let Op::Slice { target, from, to, .. } = &node.op else { return Ok(Value::NULL) };
+        let Op::Slice {
+            target, from, to, ..
+        } = &node.op
+        else {
+            return Ok(Value::NULL);
+        };
         let from = self.one(from, env, input.clone())?;
         let to = self.one(to, env, input.clone())?;
         let target = self.one(target, env, input)?;
@@ -194,7 +232,14 @@ impl<'a> Ctx<'a> {
 
     #[inline(never)]
     fn bind_one(&mut self, node: &'a Node, env: &Env<'_, 'a>, input: Value<'a>) -> Res<'a> {
-        let Op::Bind { source, binding, body } = &node.op else { return Ok(Value::NULL) };
+        let Op::Bind {
+            source,
+            binding,
+            body,
+        } = &node.op
+        else {
+            return Ok(Value::NULL);
+        };
         let value = self.one(source, env, input.clone())?;
         let mut result = None;
         self.bind(binding, value, env, &mut |ctx, env| {
@@ -206,7 +251,9 @@ impl<'a> Ctx<'a> {
 
     #[inline(never)]
     fn reduce_one(&mut self, node: &'a Node, env: &Env<'_, 'a>, input: Value<'a>) -> Res<'a> {
-        let Op::Reduce { init, .. } = &node.op else { return Ok(Value::NULL) };
+        let Op::Reduce { init, .. } = &node.op else {
+            return Ok(Value::NULL);
+        };
         let state = self.one(init, env, input.clone())?;
         self.reduce(node, state, env, input)
     }

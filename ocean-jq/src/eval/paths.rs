@@ -43,7 +43,11 @@ impl<'a> Path<'a> {
     }
 
     fn push(&self, key: Value<'a>) -> Path<'a> {
-        Path(Some(Rc::new(Link { key, parent: self.clone(), len: self.len() + 1 })))
+        Path(Some(Rc::new(Link {
+            key,
+            parent: self.clone(),
+            len: self.len() + 1,
+        })))
     }
 
     fn to_items(&self) -> Vec<Value<'a>> {
@@ -75,12 +79,20 @@ impl Drop for Path<'_> {
 
 impl<'a> Place<'a> {
     fn root(value: Value<'a>) -> Place<'a> {
-        Place { at: value.clone(), value, path: Path::default() }
+        Place {
+            at: value.clone(),
+            value,
+            path: Path::default(),
+        }
     }
 
     /// The same place with another value before the eyes.
     fn seeing(&self, value: Value<'a>) -> Place<'a> {
-        Place { value, path: self.path.clone(), at: self.at.clone() }
+        Place {
+            value,
+            path: self.path.clone(),
+            at: self.at.clone(),
+        }
     }
 
     fn is_intact(&self) -> bool {
@@ -88,7 +100,11 @@ impl<'a> Place<'a> {
     }
 
     fn child(&self, key: Value<'a>, value: Value<'a>) -> Place<'a> {
-        Place { at: value.clone(), value, path: self.path.push(key) }
+        Place {
+            at: value.clone(),
+            value,
+            path: self.path.push(key),
+        }
     }
 }
 
@@ -160,12 +176,14 @@ impl<'a> Ctx<'a> {
             }
             Op::Iterate { optional } => self.places_iterate(*optional, &place, out),
             Op::Index { .. } | Op::Slice { .. } => self.places_index(node, env, place, out),
-            Op::If { test, then, otherwise } => {
-                self.many(test, env, place.value.clone(), &mut |ctx, verdict| {
-                    let branch = if verdict.is_truthy() { then } else { otherwise };
-                    ctx.places(branch, env, place.clone(), out)
-                })
-            }
+            Op::If {
+                test,
+                then,
+                otherwise,
+            } => self.many(test, env, place.value.clone(), &mut |ctx, verdict| {
+                let branch = if verdict.is_truthy() { then } else { otherwise };
+                ctx.places(branch, env, place.clone(), out)
+            }),
             Op::Alternative(left, right) => {
                 let mut found = false;
                 self.places(left, env, place.clone(), &mut |ctx, place| {
@@ -175,7 +193,11 @@ impl<'a> Ctx<'a> {
                     found = true;
                     out(ctx, place)
                 })?;
-                if found { Ok(()) } else { self.places(right, env, place, out) }
+                if found {
+                    Ok(())
+                } else {
+                    self.places(right, env, place, out)
+                }
             }
             Op::Try { body, handler } => self.places_try(body, handler.as_deref(), env, place, out),
             Op::Call { .. } => self.places_call(node, env, place, out),
@@ -183,17 +205,21 @@ impl<'a> Ctx<'a> {
                 Some(closure) => self.places(closure.node, closure.env, place, out),
                 None => Ok(()),
             },
-            Op::Bind { source, binding, body } => {
-                self.many(source, env, place.value.clone(), &mut |ctx, value| {
-                    ctx.bind(binding, value, env, &mut |ctx, env| {
-                        ctx.places(body, env, place.clone(), out)
-                    })
+            Op::Bind {
+                source,
+                binding,
+                body,
+            } => self.many(source, env, place.value.clone(), &mut |ctx, value| {
+                ctx.bind(binding, value, env, &mut |ctx, env| {
+                    ctx.places(body, env, place.clone(), out)
                 })
-            }
+            }),
             Op::Label(_) => self.places_label(node, env, place, out),
             Op::Reduce { .. } => self.places_reduce(node, env, place, out),
             Op::Foreach { .. } => self.places_foreach(node, env, place, out),
-            Op::Special(special, args) => self.places_special(*special, node, args, env, place, out),
+            Op::Special(special, args) => {
+                self.places_special(*special, node, args, env, place, out)
+            }
             // Anything else computes a value, and keeps the place it was computed at.
             _ => self.places_value(node, env, place, out),
         }
@@ -206,7 +232,9 @@ impl<'a> Ctx<'a> {
         place: Place<'a>,
         out: PlaceOut<'_, 'a>,
     ) -> Flow<'a> {
-        self.many(node, env, place.value.clone(), &mut |ctx, value| out(ctx, place.seeing(value)))
+        self.many(node, env, place.value.clone(), &mut |ctx, value| {
+            out(ctx, place.seeing(value))
+        })
     }
 
     fn places_steps(
@@ -262,7 +290,9 @@ impl<'a> Ctx<'a> {
             self.charge(80)?;
             let entry = match value.entry_at(at) {
                 Some((key, item)) => Some((key.into_value(), item)),
-                None => value.item_at(at).map(|item| (Value::number(at as f64), item)),
+                None => value
+                    .item_at(at)
+                    .map(|item| (Value::number(at as f64), item)),
             };
             if let Some((key, item)) = entry {
                 out(self, place.child(key, item))?;
@@ -284,27 +314,35 @@ impl<'a> Ctx<'a> {
                         target: &'a Node,
                         optional: bool,
                         place: &Place<'a>| {
-            ctx.places(target, env, place.clone(), &mut |ctx, place| {
-                match ctx.place_step(&place, key.clone(), optional)? {
+            ctx.places(
+                target,
+                env,
+                place.clone(),
+                &mut |ctx, place| match ctx.place_step(&place, key.clone(), optional)? {
                     Some(place) => out(ctx, place),
                     None => Ok(()),
-                }
-            })
+                },
+            )
         };
         match &node.op {
-            Op::Index { target, key, optional } => {
-                self.many(key, env, place.value.clone(), &mut |ctx, key| {
+            Op::Index {
+                target,
+                key,
+                optional,
+            } => self.many(key, env, place.value.clone(), &mut |ctx, key| {
+                step(ctx, key, target, *optional, &place)
+            }),
+            Op::Slice {
+                target,
+                from,
+                to,
+                optional,
+            } => self.many(from, env, place.value.clone(), &mut |ctx, from| {
+                ctx.many(to, env, place.value.clone(), &mut |ctx, to| {
+                    let key = slice_key(from.clone(), to);
                     step(ctx, key, target, *optional, &place)
                 })
-            }
-            Op::Slice { target, from, to, optional } => {
-                self.many(from, env, place.value.clone(), &mut |ctx, from| {
-                    ctx.many(to, env, place.value.clone(), &mut |ctx, to| {
-                        let key = slice_key(from.clone(), to);
-                        step(ctx, key, target, *optional, &place)
-                    })
-                })
-            }
+            }),
             _ => Ok(()),
         }
     }
@@ -344,14 +382,25 @@ impl<'a> Ctx<'a> {
         place: Place<'a>,
         out: PlaceOut<'_, 'a>,
     ) -> Flow<'a> {
-        let Op::Call { func, hops, args, framed } = &node.op else { return Ok(()) };
+        let Op::Call {
+            func,
+            hops,
+            args,
+            framed,
+        } = &node.op
+        else {
+            return Ok(());
+        };
         let body = &self.code.funcs[*func].body;
         let home = env.up(*hops);
         if !framed {
             return self.places(body, home, place, out);
         }
         let closures: Vec<Closure<'_, 'a>> = args.iter().map(|node| closure(node, env)).collect();
-        let env = Env { frame: Frame::Args(&closures), parent: Some(home) };
+        let env = Env {
+            frame: Frame::Args(&closures),
+            parent: Some(home),
+        };
         self.places(body, &env, place, out)
     }
 
@@ -363,8 +412,12 @@ impl<'a> Ctx<'a> {
         place: Place<'a>,
         out: PlaceOut<'_, 'a>,
     ) -> Flow<'a> {
-        let Op::Label(body) = &node.op else { return Ok(()) };
-        self.with_label(env, &mut |ctx, env| ctx.places(body, env, place.clone(), out))
+        let Op::Label(body) = &node.op else {
+            return Ok(());
+        };
+        self.with_label(env, &mut |ctx, env| {
+            ctx.places(body, env, place.clone(), out)
+        })
     }
 
     /// The source runs as a path expression, and its place is the one of the body.
@@ -375,7 +428,12 @@ impl<'a> Ctx<'a> {
         env: &Env<'_, 'a>,
         run: &mut dyn FnMut(&mut Ctx<'a>, &Env<'_, 'a>, &Place<'a>) -> Flow<'a>,
     ) -> Flow<'a> {
-        let (Op::Reduce { source, binding, .. } | Op::Foreach { source, binding, .. }) = &node.op
+        let (Op::Reduce {
+            source, binding, ..
+        }
+        | Op::Foreach {
+            source, binding, ..
+        }) = &node.op
         else {
             return Ok(());
         };
@@ -393,7 +451,9 @@ impl<'a> Ctx<'a> {
         place: Place<'a>,
         out: PlaceOut<'_, 'a>,
     ) -> Flow<'a> {
-        let Op::Reduce { init, update, .. } = &node.op else { return Ok(()) };
+        let Op::Reduce { init, update, .. } = &node.op else {
+            return Ok(());
+        };
         self.places(init, env, place.clone(), &mut |ctx, start| {
             let mut state = Some(start.value.clone());
             let input = start.seeing(place.value.clone());
@@ -417,7 +477,15 @@ impl<'a> Ctx<'a> {
         place: Place<'a>,
         out: PlaceOut<'_, 'a>,
     ) -> Flow<'a> {
-        let Op::Foreach { init, update, extract, .. } = &node.op else { return Ok(()) };
+        let Op::Foreach {
+            init,
+            update,
+            extract,
+            ..
+        } = &node.op
+        else {
+            return Ok(());
+        };
         self.places(init, env, place.clone(), &mut |ctx, start| {
             let mut state = Some(start.value.clone());
             let input = start.seeing(place.value.clone());
@@ -494,7 +562,14 @@ impl<'a> Ctx<'a> {
                         ctx.charge(80)?;
                         whole = whole.push(key);
                     }
-                    out(ctx, Place { at: value.clone(), value, path: whole })
+                    out(
+                        ctx,
+                        Place {
+                            at: value.clone(),
+                            value,
+                            path: whole,
+                        },
+                    )
                 })
             }
             _ => self.places_value(node, env, place, out),
@@ -510,7 +585,9 @@ impl<'a> Ctx<'a> {
     ) -> Flow<'a> {
         self.tick()?;
         out(self, place.clone())?;
-        self.places(step, env, place, &mut |ctx, place| ctx.places_recurse(step, env, place, out))
+        self.places(step, env, place, &mut |ctx, place| {
+            ctx.places_recurse(step, env, place, out)
+        })
     }
 
     /// The first few places.
@@ -527,7 +604,11 @@ impl<'a> Ctx<'a> {
             ctx.places(body, env, place, &mut |ctx, place| {
                 left -= 1.0;
                 out(ctx, place)?;
-                if left <= 0.0 { Err(Stop::enough(mark)) } else { Ok(()) }
+                if left <= 0.0 {
+                    Err(Stop::enough(mark))
+                } else {
+                    Ok(())
+                }
             })
         })
     }
@@ -541,13 +622,19 @@ impl<'a> Ctx<'a> {
         place: Place<'a>,
         out: PlaceOut<'_, 'a>,
     ) -> Flow<'a> {
-        let Some(count) = self.check_count(special, count)? else { return Ok(()) };
+        let Some(count) = self.check_count(special, count)? else {
+            return Ok(());
+        };
         let mut to_skip = count;
         match special {
             Special::Limit => self.places_take(body, count, env, place, out),
             Special::Skip => self.places(body, env, place, &mut |ctx, place| {
                 to_skip -= 1.0;
-                if to_skip < 0.0 { out(ctx, place) } else { Ok(()) }
+                if to_skip < 0.0 {
+                    out(ctx, place)
+                } else {
+                    Ok(())
+                }
             }),
             _ => self.until_enough(|ctx, mark| {
                 ctx.places(body, env, place, &mut |ctx, place| {

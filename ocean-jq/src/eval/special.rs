@@ -96,14 +96,22 @@ impl<'a> Ctx<'a> {
             (Special::Recurse, [step]) => self.recurse(step, env, input, out),
             (Special::Range, [from, to]) => {
                 self.many(from, env, input.clone(), &mut |ctx, from| {
-                    ctx.many(to, env, input.clone(), &mut |ctx, to| ctx.range(&from, &to, out))
+                    ctx.many(to, env, input.clone(), &mut |ctx, to| {
+                        ctx.range(&from, &to, out)
+                    })
                 })
             }
             (Special::RangeBy, [_, _, _]) => {
                 let mut values = vec![Value::NULL; 3];
-                self.cartesian(args, true, 0, &mut values, env, &input, &mut |ctx, values| {
-                    ctx.range_by(values, out)
-                })
+                self.cartesian(
+                    args,
+                    true,
+                    0,
+                    &mut values,
+                    env,
+                    &input,
+                    &mut |ctx, values| ctx.range_by(values, out),
+                )
             }
             (Special::First, [body]) => match self.first_of(body, env, input)? {
                 Some(value) => out(self, value),
@@ -159,12 +167,10 @@ impl<'a> Ctx<'a> {
             (Special::ToStream, _) => self.to_stream(&input, &mut Vec::new(), true, out),
             (Special::FromStream, [source]) => self.from_stream(source, env, input, out),
             (Special::TruncateStream, [source]) => self.truncate_stream(source, env, input, out),
-            (Special::GetPath, [path]) => {
-                self.many(path, env, input.clone(), &mut |ctx, path| {
-                    let value = ctx.getpath(input.clone(), &path)?;
-                    out(ctx, value)
-                })
-            }
+            (Special::GetPath, [path]) => self.many(path, env, input.clone(), &mut |ctx, path| {
+                let value = ctx.getpath(input.clone(), &path)?;
+                out(ctx, value)
+            }),
             _ => Ok(()),
         }
     }
@@ -173,10 +179,18 @@ impl<'a> Ctx<'a> {
 // === Loops ===
 
 impl<'a> Ctx<'a> {
-    fn recurse(&mut self, step: &'a Node, env: &Env<'_, 'a>, input: Value<'a>, out: Out<'_, 'a>) -> Flow<'a> {
+    fn recurse(
+        &mut self,
+        step: &'a Node,
+        env: &Env<'_, 'a>,
+        input: Value<'a>,
+        out: Out<'_, 'a>,
+    ) -> Flow<'a> {
         self.tick()?;
         out(self, input.clone())?;
-        self.many(step, env, input, &mut |ctx, value| ctx.recurse(step, env, value, out))
+        self.many(step, env, input, &mut |ctx, value| {
+            ctx.recurse(step, env, value, out)
+        })
     }
 
     fn range(&mut self, from: &Value<'a>, to: &Value<'a>, out: Out<'_, 'a>) -> Flow<'a> {
@@ -197,7 +211,9 @@ impl<'a> Ctx<'a> {
     }
 
     fn range_by(&mut self, bounds: &[Value<'a>], out: Out<'_, 'a>) -> Flow<'a> {
-        let [from, to, by] = bounds else { return Ok(()) };
+        let [from, to, by] = bounds else {
+            return Ok(());
+        };
         let zero = Value::number(0.0);
         let direction = self.compare(by, &zero)?;
         if direction.is_eq() {
@@ -238,7 +254,9 @@ impl<'a> Ctx<'a> {
         match count.as_f64() {
             Some(count) => Ok(Some(count)),
             // The reference finds out when it subtracts one.
-            None => self.subtract(count.clone(), Value::number(1.0)).map(|_| None),
+            None => self
+                .subtract(count.clone(), Value::number(1.0))
+                .map(|_| None),
         }
     }
 
@@ -251,13 +269,19 @@ impl<'a> Ctx<'a> {
         input: Value<'a>,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
-        let Some(mut left) = self.check_count(special, count)? else { return Ok(()) };
+        let Some(mut left) = self.check_count(special, count)? else {
+            return Ok(());
+        };
         match special {
             Special::Limit => self.until_enough(|ctx, mark| {
                 ctx.many(body, env, input, &mut |ctx, value| {
                     left -= 1.0;
                     out(ctx, value)?;
-                    if left <= 0.0 { Err(Stop::enough(mark)) } else { Ok(()) }
+                    if left <= 0.0 {
+                        Err(Stop::enough(mark))
+                    } else {
+                        Ok(())
+                    }
                 })
             }),
             Special::Skip => self.many(body, env, input, &mut |ctx, value| {
@@ -361,7 +385,9 @@ impl<'a> Ctx<'a> {
             out(ctx, path)
         })?;
         for at in 0..value.len().unwrap_or(0) {
-            let Some((key, item)) = keyed_item(value, at) else { continue };
+            let Some((key, item)) = keyed_item(value, at) else {
+                continue;
+            };
             path.push(key);
             let result = self.paths_below(&item, path, test, env, out);
             path.pop();
@@ -370,7 +396,13 @@ impl<'a> Ctx<'a> {
         Ok(())
     }
 
-    fn walk(&mut self, step: &'a Node, env: &Env<'_, 'a>, input: Value<'a>, out: Out<'_, 'a>) -> Flow<'a> {
+    fn walk(
+        &mut self,
+        step: &'a Node,
+        env: &Env<'_, 'a>,
+        input: Value<'a>,
+        out: Out<'_, 'a>,
+    ) -> Flow<'a> {
         self.tick()?;
         let rebuilt = match input.kind() {
             Kind::Object => {
@@ -419,7 +451,11 @@ impl<'a> Ctx<'a> {
             _ => {
                 // Whatever has a length of zero has one combination: none.
                 let len = crate::builtins::core::length(self, rows.clone(), &mut [])?;
-                if len.as_f64() == Some(0.0) { 0 } else { self.get(rows.clone(), &Value::number(0.0)).map(|_| 0)? }
+                if len.as_f64() == Some(0.0) {
+                    0
+                } else {
+                    self.get(rows.clone(), &Value::number(0.0)).map(|_| 0)?
+                }
             }
         };
         if at == len {
@@ -440,7 +476,9 @@ impl<'a> Ctx<'a> {
 fn keyed_item<'a>(value: &Value<'a>, at: usize) -> Option<(Value<'a>, Value<'a>)> {
     match value.entry_at(at) {
         Some((key, item)) => Some((key.into_value(), item)),
-        None => value.item_at(at).map(|item| (Value::number(at as f64), item)),
+        None => value
+            .item_at(at)
+            .map(|item| (Value::number(at as f64), item)),
     }
 }
 
@@ -552,7 +590,12 @@ impl<'a> Ctx<'a> {
     }
 
     /// The least item, or the greatest; among equals the first least and the last greatest.
-    pub(crate) fn extreme(&mut self, items: &[Value<'a>], keys: &[Value<'a>], least: bool) -> Res<'a> {
+    pub(crate) fn extreme(
+        &mut self,
+        items: &[Value<'a>],
+        keys: &[Value<'a>],
+        least: bool,
+    ) -> Res<'a> {
         let mut best = 0;
         for at in 1..items.len() {
             self.work(1)?;
@@ -664,7 +707,9 @@ impl<'a> Ctx<'a> {
         }
         let mut last = None;
         for at in 0..len {
-            let Some((key, item)) = keyed_item(value, at) else { continue };
+            let Some((key, item)) = keyed_item(value, at) else {
+                continue;
+            };
             last = Some(key.clone());
             path.push(key);
             let result = self.to_stream(&item, path, false, out);
@@ -693,14 +738,18 @@ impl<'a> Ctx<'a> {
         self.many(source, env, input, &mut |ctx, event| {
             let path = ctx.get(event.clone(), &Value::number(0.0))?;
             let depth = crate::builtins::core::length(ctx, path.clone(), &mut [])?.as_f64();
-            let is_leaf = crate::builtins::core::length(ctx, event.clone(), &mut [])?.as_f64()
-                == Some(2.0);
+            let is_leaf =
+                crate::builtins::core::length(ctx, event.clone(), &mut [])?.as_f64() == Some(2.0);
             if is_leaf {
                 let leaf = ctx.get(event, &Value::number(1.0))?;
                 let before = built.take().unwrap_or(Value::NULL);
                 built = Some(ctx.setpath(before, &path, leaf)?);
             }
-            let complete = if is_leaf { depth == Some(0.0) } else { depth == Some(1.0) };
+            let complete = if is_leaf {
+                depth == Some(0.0)
+            } else {
+                depth == Some(1.0)
+            };
             if complete {
                 let value = built.replace(Value::NULL).unwrap_or(Value::NULL);
                 return out(ctx, value);

@@ -79,8 +79,15 @@ struct Search<'a> {
 
 impl<'a> Ctx<'a> {
     #[inline(never)]
-    pub(super) fn regex_one(&mut self, node: &'a Node, env: &Env<'_, 'a>, input: Value<'a>) -> Res<'a> {
-        let Op::Regex { regex, flags, .. } = &node.op else { return Ok(Value::NULL) };
+    pub(super) fn regex_one(
+        &mut self,
+        node: &'a Node,
+        env: &Env<'_, 'a>,
+        input: Value<'a>,
+    ) -> Res<'a> {
+        let Op::Regex { regex, flags, .. } = &node.op else {
+            return Ok(Value::NULL);
+        };
         let flags = self.one(flags, env, input.clone())?;
         let regex = self.one(regex, env, input.clone())?;
         self.run_regex(node, input, &regex, &flags)
@@ -95,17 +102,39 @@ impl<'a> Ctx<'a> {
         input: Value<'a>,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
-        let Op::Regex { action, regex, flags, .. } = &node.op else { return Ok(()) };
+        let Op::Regex {
+            action,
+            regex,
+            flags,
+            ..
+        } = &node.op
+        else {
+            return Ok(());
+        };
         let spreads = !matches!(action, RegexAction::Test | RegexAction::Split);
         // `scan` and `splits` bind their arguments in order; the others vary the first fastest.
-        let regex_outer =
-            matches!(action, RegexAction::Scan | RegexAction::Split | RegexAction::Splits);
-        let (outer, inner) = if regex_outer { (regex, flags) } else { (flags, regex) };
+        let regex_outer = matches!(
+            action,
+            RegexAction::Scan | RegexAction::Split | RegexAction::Splits
+        );
+        let (outer, inner) = if regex_outer {
+            (regex, flags)
+        } else {
+            (flags, regex)
+        };
         self.many(outer, env, input.clone(), &mut |ctx, outer| {
             ctx.many(inner, env, input.clone(), &mut |ctx, inner| {
-                let (regex, flags) = if regex_outer { (&outer, &inner) } else { (&inner, &outer) };
+                let (regex, flags) = if regex_outer {
+                    (&outer, &inner)
+                } else {
+                    (&inner, &outer)
+                };
                 let result = ctx.run_regex(node, input.clone(), regex, flags)?;
-                if spreads { ctx.iterate(false, result, out) } else { out(ctx, result) }
+                if spreads {
+                    ctx.iterate(false, result, out)
+                } else {
+                    out(ctx, result)
+                }
             })
         })
     }
@@ -117,10 +146,15 @@ impl<'a> Ctx<'a> {
         regex: &Value<'a>,
         flags: &Value<'a>,
     ) -> Res<'a> {
-        let Op::Regex { action, cell, .. } = &node.op else { return Ok(Value::NULL) };
+        let Op::Regex { action, cell, .. } = &node.op else {
+            return Ok(Value::NULL);
+        };
         let (regex, flags) = self.regex_arguments(*action, regex, flags)?;
         if input.kind() != Kind::String {
-            return Err(type_error(&input, "cannot be matched, as it is not a string"));
+            return Err(type_error(
+                &input,
+                "cannot be matched, as it is not a string",
+            ));
         }
         let pattern = super::access::need_string(&regex)?;
         let flags_text = match flags.kind() {
@@ -163,7 +197,10 @@ impl<'a> Ctx<'a> {
                     regex.get_index(0).unwrap_or(Value::NULL),
                     regex.get_index(1).unwrap_or(Value::NULL),
                 )),
-                (kind, _) => Err(Stop::message(format!("{} not a string or array", kind.name()))),
+                (kind, _) => Err(Stop::message(format!(
+                    "{} not a string or array",
+                    kind.name()
+                ))),
             },
         }
     }
@@ -175,15 +212,18 @@ impl<'a> Ctx<'a> {
         cell: Option<&crate::regex::RegexCell>,
         text: Value<'a>,
     ) -> Result<Search<'a>, Stop<'a>> {
-        let flags = SearchFlags::parse(flags_text).ok_or_else(|| {
-            Stop::message(format!("{flags_text} is not a valid modifier string"))
-        })?;
+        let flags = SearchFlags::parse(flags_text)
+            .ok_or_else(|| Stop::message(format!("{flags_text} is not a valid modifier string")))?;
         if let Some(regex) = cell.and_then(|cell| cell.get(pattern, flags, self.regex_backtracks)) {
             return Ok(Search { regex, text, flags });
         }
         let key = format!("{}/{pattern}", flags.syntax_key());
         if let Some((_, regex)) = self.regexes.iter().find(|(known, _)| *known == key) {
-            return Ok(Search { regex: Arc::clone(regex), text, flags });
+            return Ok(Search {
+                regex: Arc::clone(regex),
+                text,
+                flags,
+            });
         }
         // Compiling is far more work than a step, and keeps memory.
         self.work(200 + pattern.len() * 4)?;
@@ -227,7 +267,9 @@ impl<'a> Ctx<'a> {
                 continue;
             }
             // Past the next character, so that an empty match happens once a place.
-            let Some(character) = text[end..].chars().next() else { return Ok(()) };
+            let Some(character) = text[end..].chars().next() else {
+                return Ok(());
+            };
             from = end + character.len_utf8();
             if character.len_utf8() > 1 && search.regex.matches_inside_characters() {
                 let inside = Found::empty_at(from, hit.groups().len());
@@ -241,7 +283,11 @@ impl<'a> Ctx<'a> {
     fn regex_test(&mut self, search: &Search<'a>) -> Res<'a> {
         let text = search.text.as_str().unwrap_or_default();
         self.work(text.len() / 64)?;
-        search.regex.is_match(text).map(Value::boolean).map_err(regex_stop)
+        search
+            .regex
+            .is_match(text)
+            .map(Value::boolean)
+            .map_err(regex_stop)
     }
 
     fn regex_matches(&mut self, search: &Search<'a>) -> Res<'a> {
@@ -254,7 +300,12 @@ impl<'a> Ctx<'a> {
         self.array(matches)
     }
 
-    fn match_object(&mut self, search: &Search<'a>, hit: &Found, cursor: &mut Cursor<'_>) -> Res<'a> {
+    fn match_object(
+        &mut self,
+        search: &Search<'a>,
+        hit: &Found,
+        cursor: &mut Cursor<'_>,
+    ) -> Res<'a> {
         let (start, end) = hit.whole();
         let mut captures = Vec::with_capacity(hit.groups().len());
         let offset = cursor.chars_before(start);
@@ -263,7 +314,11 @@ impl<'a> Ctx<'a> {
             let (group_offset, length, text) = match group {
                 Some((from, to)) => (
                     // Inside an empty match the reference gives every group the match's offset.
-                    if start == end { offset } else { cursor.chars_before(*from) },
+                    if start == end {
+                        offset
+                    } else {
+                        cursor.chars_before(*from)
+                    },
                     cursor.chars_between(*from, *to),
                     self.substring(&search.text, *from, *to)?,
                 ),
@@ -286,8 +341,14 @@ impl<'a> Ctx<'a> {
         }
         let mut map = Map::with_capacity(4);
         map.push_unique(Key::Ref("offset"), Value::number(offset));
-        map.push_unique(Key::Ref("length"), Value::number(cursor.chars_between(start, end)));
-        map.push_unique(Key::Ref("string"), self.substring(&search.text, start, end)?);
+        map.push_unique(
+            Key::Ref("length"),
+            Value::number(cursor.chars_between(start, end)),
+        );
+        map.push_unique(
+            Key::Ref("string"),
+            self.substring(&search.text, start, end)?,
+        );
         map.push_unique(Key::Ref("captures"), self.array(captures)?);
         self.object(map)
     }
@@ -296,7 +357,9 @@ impl<'a> Ctx<'a> {
     fn capture_object(&mut self, regex: &Regex, text: &Value<'a>, hit: &Found) -> Res<'a> {
         let mut map = Map::default();
         for (at, group) in hit.groups().iter().enumerate() {
-            let Some(name) = regex.name(at + 1) else { continue };
+            let Some(name) = regex.name(at + 1) else {
+                continue;
+            };
             let value = match group {
                 Some((from, to)) => self.substring(text, *from, *to)?,
                 None => Value::NULL,
@@ -358,7 +421,15 @@ impl<'a> Ctx<'a> {
         input: Value<'a>,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
-        let Op::Substitute { regex, flags, global, .. } = &node.op else { return Ok(()) };
+        let Op::Substitute {
+            regex,
+            flags,
+            global,
+            ..
+        } = &node.op
+        else {
+            return Ok(());
+        };
         self.many(regex, env, input.clone(), &mut |ctx, regex| {
             ctx.many(flags, env, input.clone(), &mut |ctx, flags| {
                 let flags = match (global, flags.kind()) {
@@ -380,9 +451,17 @@ impl<'a> Ctx<'a> {
         flags: &Value<'a>,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
-        let Op::Substitute { replacement, cell, .. } = &node.op else { return Ok(()) };
+        let Op::Substitute {
+            replacement, cell, ..
+        } = &node.op
+        else {
+            return Ok(());
+        };
         if input.kind() != Kind::String {
-            return Err(type_error(input, "cannot be matched, as it is not a string"));
+            return Err(type_error(
+                input,
+                "cannot be matched, as it is not a string",
+            ));
         }
         let pattern = super::access::need_string(regex)?;
         let flags = match flags.kind() {
@@ -449,7 +528,11 @@ struct Cursor<'t> {
 
 impl<'t> Cursor<'t> {
     fn new(text: &'t str) -> Cursor<'t> {
-        Cursor { text, at: 0, chars: 0 }
+        Cursor {
+            text,
+            at: 0,
+            chars: 0,
+        }
     }
 
     fn chars_before(&mut self, at: usize) -> f64 {

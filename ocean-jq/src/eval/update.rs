@@ -11,13 +11,20 @@ type Update<'u, 'a> =
 
 impl<'a> Ctx<'a> {
     #[inline(never)]
-    pub(super) fn update_one(&mut self, node: &'a Node, env: &Env<'_, 'a>, input: Value<'a>) -> Res<'a> {
+    pub(super) fn update_one(
+        &mut self,
+        node: &'a Node,
+        env: &Env<'_, 'a>,
+        input: Value<'a>,
+    ) -> Res<'a> {
         match &node.op {
             Op::Modify { paths, update } => {
                 if matches!(paths.op, Op::Iterate { optional: false }) {
                     return self.modify_items(update, env, input);
                 }
-                self.modify(paths, env, input, &mut |ctx, value| ctx.first_of(update, env, value))
+                self.modify(paths, env, input, &mut |ctx, value| {
+                    ctx.first_of(update, env, value)
+                })
             }
             Op::Assign { paths, value } => {
                 let value = self.one(value, env, input.clone())?;

@@ -78,12 +78,24 @@ impl SearchFlags {
     }
 
     fn same_syntax(self, other: SearchFlags) -> bool {
-        SearchFlags { global: false, ..self } == SearchFlags { global: false, ..other }
+        SearchFlags {
+            global: false,
+            ..self
+        } == SearchFlags {
+            global: false,
+            ..other
+        }
     }
 
     /// What tells compiled patterns of one text apart.
     pub(crate) fn syntax_key(self) -> String {
-        let bits = [self.ignore_case, self.extended, self.dot_all, self.longest, self.not_empty];
+        let bits = [
+            self.ignore_case,
+            self.extended,
+            self.dot_all,
+            self.longest,
+            self.not_empty,
+        ];
         bits.map(|bit| if bit { '1' } else { '0' }).iter().collect()
     }
 }
@@ -128,15 +140,20 @@ impl Regex {
 
     /// The name of a group, counted from 1.
     pub(crate) fn name(&self, group: usize) -> Option<&str> {
-        self.translation.names.get(group - 1).and_then(|name| name.as_deref())
+        self.translation
+            .names
+            .get(group - 1)
+            .and_then(|name| name.as_deref())
     }
 
     fn engine(&self, text: &str) -> Result<&fancy_regex::Regex, RegexError> {
-        let matters = self.translation.has_end_anchor
-            && !self.flags.strict_end
-            && text.ends_with('\n');
-        let (cell, anchors) =
-            if matters { (&self.newline, Anchors::BeforeNewline) } else { (&self.plain, Anchors::Plain) };
+        let matters =
+            self.translation.has_end_anchor && !self.flags.strict_end && text.ends_with('\n');
+        let (cell, anchors) = if matters {
+            (&self.newline, Anchors::BeforeNewline)
+        } else {
+            (&self.plain, Anchors::Plain)
+        };
         cell.get_or_init(|| self.build(anchors).ok())
             .as_ref()
             .ok_or_else(|| RegexError::Other("pattern is too large".to_owned()))
@@ -147,9 +164,14 @@ impl Regex {
         let engine = self.engine(text)?;
         match engine.captures_from_pos(text, from) {
             Ok(Some(captures)) => {
-                let spans = (0..=self.translation.names.len())
-                    .map(|group| captures.get(group).map(|group| (group.start(), group.end())));
-                Ok(Some(Found { spans: spans.collect() }))
+                let spans = (0..=self.translation.names.len()).map(|group| {
+                    captures
+                        .get(group)
+                        .map(|group| (group.start(), group.end()))
+                });
+                Ok(Some(Found {
+                    spans: spans.collect(),
+                }))
             }
             Ok(None) => Ok(None),
             Err(error) => Err(search_error(&error)),
@@ -158,7 +180,9 @@ impl Regex {
 
     /// Whether there is a match at all.
     pub(crate) fn is_match(&self, text: &str) -> Result<bool, RegexError> {
-        self.engine(text)?.is_match(text).map_err(|error| search_error(&error))
+        self.engine(text)?
+            .is_match(text)
+            .map_err(|error| search_error(&error))
     }
 
     /// The reference goes on one byte behind an empty match, even inside a character, and finds
@@ -183,7 +207,9 @@ fn search_error(error: &fancy_regex::Error) -> RegexError {
 impl Found {
     /// An empty match without groups' texts.
     pub(crate) fn empty_at(at: usize, groups: usize) -> Found {
-        Found { spans: vec![Some((at, at)); groups + 1] }
+        Found {
+            spans: vec![Some((at, at)); groups + 1],
+        }
     }
 
     /// Start and end of the whole match.
@@ -208,9 +234,8 @@ impl RegexCell {
         backtracks: usize,
     ) -> Option<Arc<Regex>> {
         let (kept, regex) = self.0.get()?;
-        let same = kept == pattern
-            && regex.flags.same_syntax(flags)
-            && regex.backtracks == backtracks;
+        let same =
+            kept == pattern && regex.flags.same_syntax(flags) && regex.backtracks == backtracks;
         same.then(|| Arc::clone(regex))
     }
 

@@ -54,13 +54,25 @@ pub(super) fn translate(pattern: &str, extended: bool) -> Result<Translation, St
         out: String::with_capacity(pattern.len() + 8),
         pieces: Vec::new(),
         names: group_names(pattern),
-        options: vec![Options { extended, lines: false }],
+        options: vec![Options {
+            extended,
+            lines: false,
+        }],
         extended_default: extended,
     };
     translator.pattern()?;
-    let Translator { out, mut pieces, names, .. } = translator;
+    let Translator {
+        out,
+        mut pieces,
+        names,
+        ..
+    } = translator;
     pieces.push(out);
-    Ok(Translation { has_end_anchor: pieces.len() > 1, pieces, names })
+    Ok(Translation {
+        has_end_anchor: pieces.len() > 1,
+        pieces,
+        names,
+    })
 }
 
 /// Names of all capturing groups; found first, because references may look forward.
@@ -90,7 +102,9 @@ fn group_names(pattern: &str) -> Vec<Option<String>> {
             b']' => in_class = false,
             b'(' if !in_class => {
                 let rest = pattern.get(at + 1..).unwrap_or_default();
-                let named = rest.strip_prefix("?<").filter(|rest| !rest.starts_with(['=', '!']));
+                let named = rest
+                    .strip_prefix("?<")
+                    .filter(|rest| !rest.starts_with(['=', '!']));
                 match named {
                     Some(named) => names.push(named.split('>').next().map(str::to_owned)),
                     None if rest.starts_with('?') => {}
@@ -125,7 +139,10 @@ impl Translator<'_> {
     }
 
     fn current(&self) -> Options {
-        let default = Options { extended: self.extended_default, lines: false };
+        let default = Options {
+            extended: self.extended_default,
+            lines: false,
+        };
         self.options.last().copied().unwrap_or(default)
     }
 
@@ -170,7 +187,9 @@ impl Translator<'_> {
         let mut bounds = inside.splitn(2, ',');
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let from = bounds.next().is_some_and(is_number);
-        let to = bounds.next().is_none_or(|to| to.is_empty() || is_number(to));
+        let to = bounds
+            .next()
+            .is_none_or(|to| to.is_empty() || is_number(to));
         if from && to {
             self.out.push('{');
             self.out.push_str(inside);
@@ -226,7 +245,11 @@ impl Translator<'_> {
                 'm' => options.lines = !negated,
                 flag @ ('i' | 's') => if negated { &mut off } else { &mut on }.push(flag),
                 end @ (')' | ':') => {
-                    let off = if off.is_empty() { off } else { format!("-{off}") };
+                    let off = if off.is_empty() {
+                        off
+                    } else {
+                        format!("-{off}")
+                    };
                     let flags = format!("{on}{off}");
                     if end == ':' {
                         self.options.push(options);
@@ -255,7 +278,9 @@ impl Translator<'_> {
                 self.out.push(next);
             }
             'Z' => self.pieces.push(std::mem::take(&mut self.out)),
-            'R' => self.out.push_str(r"(?>\r\n|[\n\x0B\x0C\r\x{85}\x{2028}\x{2029}])"),
+            'R' => self
+                .out
+                .push_str(r"(?>\r\n|[\n\x0B\x0C\r\x{85}\x{2028}\x{2029}])"),
             'N' => self.out.push_str(r"[^\n]"),
             'X' => self.out.push_str(r"(?>\r\n|\P{M}\p{M}*|\p{M}+)"),
             'p' | 'P' => {
@@ -263,7 +288,10 @@ impl Translator<'_> {
                 self.out.push_str(&class);
             }
             'k' => {
-                let name = self.rest.strip_prefix('<').and_then(|rest| rest.split_once('>'));
+                let name = self
+                    .rest
+                    .strip_prefix('<')
+                    .and_then(|rest| rest.split_once('>'));
                 let (name, rest) = name.ok_or("invalid backref number/name")?;
                 let number = match name.parse::<usize>() {
                     Ok(number) => Some(number),
@@ -281,7 +309,9 @@ impl Translator<'_> {
             }
             'Q' => {
                 let (quoted, rest) = self.rest.split_once(r"\E").unwrap_or((self.rest, ""));
-                quoted.chars().for_each(|literal| push_literal(literal, &mut self.out));
+                quoted
+                    .chars()
+                    .for_each(|literal| push_literal(literal, &mut self.out));
                 self.rest = rest;
             }
             '1'..='9' => {
@@ -328,13 +358,22 @@ impl Translator<'_> {
     }
 
     fn hex(&mut self) -> Result<char, String> {
-        let digits = match self.rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
+        let digits = match self
+            .rest
+            .strip_prefix('{')
+            .and_then(|rest| rest.split_once('}'))
+        {
             Some((digits, rest)) => {
                 self.rest = rest;
                 digits
             }
             None => {
-                let len = self.rest.bytes().take(2).take_while(u8::is_ascii_hexdigit).count();
+                let len = self
+                    .rest
+                    .bytes()
+                    .take(2)
+                    .take_while(u8::is_ascii_hexdigit)
+                    .count();
                 let (digits, rest) = self.rest.split_at(len);
                 self.rest = rest;
                 digits
@@ -363,7 +402,10 @@ impl Translator<'_> {
 
     /// `{Name}` or `{^Name}` after `\p`, as a class of the engine.
     fn property(&mut self, mut negated: bool) -> Result<String, String> {
-        let inside = self.rest.strip_prefix('{').and_then(|rest| rest.split_once('}'));
+        let inside = self
+            .rest
+            .strip_prefix('{')
+            .and_then(|rest| rest.split_once('}'));
         let (mut name, rest) = inside.ok_or("invalid character property name")?;
         self.rest = rest;
         if let Some(positive) = name.strip_prefix('^') {
@@ -374,7 +416,11 @@ impl Translator<'_> {
             Some(class) => class.to_owned(),
             None => format!(r"\p{{{name}}}"),
         };
-        Ok(if negated { format!("[^{class}]") } else { format!("[{class}]") })
+        Ok(if negated {
+            format!("[^{class}]")
+        } else {
+            format!("[{class}]")
+        })
     }
 
     fn class(&mut self) -> Result<(), String> {
@@ -406,8 +452,10 @@ impl Translator<'_> {
 
     /// `[:alpha:]` or `[:^alpha:]` behind an opening bracket inside a class.
     fn posix_bracket(&mut self) -> Result<bool, String> {
-        let Some((name, rest)) =
-            self.rest.strip_prefix(':').and_then(|rest| rest.split_once(":]"))
+        let Some((name, rest)) = self
+            .rest
+            .strip_prefix(':')
+            .and_then(|rest| rest.split_once(":]"))
         else {
             return Ok(false);
         };
@@ -415,7 +463,9 @@ impl Translator<'_> {
             Some(name) => (true, name),
             None => (false, name),
         };
-        let Some(class) = posix_class(name) else { return Ok(false) };
+        let Some(class) = posix_class(name) else {
+            return Ok(false);
+        };
         self.rest = rest;
         self.out.push_str(if negated { "[^" } else { "[" });
         self.out.push_str(class);
@@ -524,7 +574,9 @@ mod tests {
 
     #[test]
     fn names_skip_look_around() {
-        let names = translate("(a)(?<x>b)(?<=c)(?:d)[(](?<y>e)", false).unwrap().names;
+        let names = translate("(a)(?<x>b)(?<=c)(?:d)[(](?<y>e)", false)
+            .unwrap()
+            .names;
         assert_eq!(names, [None, Some("x".to_owned()), Some("y".to_owned())]);
     }
 }

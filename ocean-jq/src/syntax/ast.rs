@@ -211,7 +211,9 @@ impl ExprKind {
                 depths.max().unwrap_or(0)
             }
             ExprKind::Index { target, key, .. } => target.depth.max(key.depth),
-            ExprKind::Slice { target, from, to, .. } => target.depth.max(of(from)).max(of(to)),
+            ExprKind::Slice {
+                target, from, to, ..
+            } => target.depth.max(of(from)).max(of(to)),
             ExprKind::Iterate { target, .. } => target.depth,
             ExprKind::Optional(body) | ExprKind::Negate(body) => body.depth,
             ExprKind::Label { body, .. } => body.depth,
@@ -223,23 +225,45 @@ impl ExprKind {
             ExprKind::Binary { left, right, .. } | ExprKind::Update { left, right, .. } => {
                 left.depth.max(right.depth)
             }
-            ExprKind::If { branches, otherwise } => {
-                let depths = branches.iter().map(|(test, body)| test.depth.max(body.depth));
+            ExprKind::If {
+                branches,
+                otherwise,
+            } => {
+                let depths = branches
+                    .iter()
+                    .map(|(test, body)| test.depth.max(body.depth));
                 depths.max().unwrap_or(0).max(of(otherwise))
             }
             ExprKind::Try { body, handler } => body.depth.max(of(handler)),
-            ExprKind::Reduce { source, patterns, init, update } => {
+            ExprKind::Reduce {
+                source,
+                patterns,
+                init,
+                update,
+            } => {
                 let own = source.depth.max(init.depth).max(update.depth);
                 own.max(patterns_depth(patterns))
             }
-            ExprKind::Foreach { source, patterns, init, update, extract } => {
-                let own = source.depth.max(init.depth).max(update.depth).max(of(extract));
+            ExprKind::Foreach {
+                source,
+                patterns,
+                init,
+                update,
+                extract,
+            } => {
+                let own = source
+                    .depth
+                    .max(init.depth)
+                    .max(update.depth)
+                    .max(of(extract));
                 own.max(patterns_depth(patterns))
             }
             ExprKind::Def { def, rest } => def.body.depth.max(rest.depth),
-            ExprKind::As { source, patterns, body } => {
-                source.depth.max(body.depth).max(patterns_depth(patterns))
-            }
+            ExprKind::As {
+                source,
+                patterns,
+                body,
+            } => source.depth.max(body.depth).max(patterns_depth(patterns)),
             ExprKind::Call { args, .. } => args.iter().map(|arg| arg.depth).max().unwrap_or(0),
         }
     }

@@ -2,9 +2,7 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
-use super::ast::{
-    Entry, EntryKey, Expr, ExprKind, FuncDef, Param, Pattern, PatternKey, StrPart,
-};
+use super::ast::{Entry, EntryKey, Expr, ExprKind, FuncDef, Param, Pattern, PatternKey, StrPart};
 use crate::write::write_string;
 
 /// An expression where only a term may stand.
@@ -24,11 +22,20 @@ impl Display for Expr {
             ExprKind::Number(text) => f.write_str(text),
             ExprKind::Str { format, parts } => string(f, format.as_deref(), parts),
             ExprKind::Format(name) => write!(f, "@{name}"),
-            ExprKind::Index { target, key, optional } => {
+            ExprKind::Index {
+                target,
+                key,
+                optional,
+            } => {
                 index(f, target, key)?;
                 question(f, *optional)
             }
-            ExprKind::Slice { target, from, to, optional } => {
+            ExprKind::Slice {
+                target,
+                from,
+                to,
+                optional,
+            } => {
                 write!(f, "{}[", Term(target))?;
                 if let Some(from) = from {
                     write!(f, "{from}")?;
@@ -46,9 +53,15 @@ impl Display for Expr {
             }
             ExprKind::Optional(body) => match body.kind {
                 // A second `?` after a step would otherwise belong to the step.
-                ExprKind::Index { optional: false, .. }
-                | ExprKind::Slice { optional: false, .. }
-                | ExprKind::Iterate { optional: false, .. } => write!(f, "({body})?"),
+                ExprKind::Index {
+                    optional: false, ..
+                }
+                | ExprKind::Slice {
+                    optional: false, ..
+                }
+                | ExprKind::Iterate {
+                    optional: false, ..
+                } => write!(f, "({body})?"),
                 _ => write!(f, "{}?", Term(body)),
             },
             ExprKind::Array(None) => f.write_str("[]"),
@@ -70,7 +83,10 @@ impl Display for Expr {
             ExprKind::Update { op, left, right } => {
                 write!(f, "{} {} {}", Term(left), op.symbol(), Term(right))
             }
-            ExprKind::If { branches, otherwise } => {
+            ExprKind::If {
+                branches,
+                otherwise,
+            } => {
                 for (at, (test, body)) in branches.iter().enumerate() {
                     let word = if at == 0 { "if" } else { " elif" };
                     write!(f, "{word} {test} then {body}")?;
@@ -87,12 +103,23 @@ impl Display for Expr {
                     None => Ok(()),
                 }
             }
-            ExprKind::Reduce { source, patterns, init, update } => {
+            ExprKind::Reduce {
+                source,
+                patterns,
+                init,
+                update,
+            } => {
                 write!(f, "reduce {} as ", Operand(source))?;
                 joined(f, patterns, " ?// ")?;
                 write!(f, " ({init}; {update})")
             }
-            ExprKind::Foreach { source, patterns, init, update, extract } => {
+            ExprKind::Foreach {
+                source,
+                patterns,
+                init,
+                update,
+                extract,
+            } => {
                 write!(f, "foreach {} as ", Operand(source))?;
                 joined(f, patterns, " ?// ")?;
                 write!(f, " ({init}; {update}")?;
@@ -104,7 +131,11 @@ impl Display for Expr {
             ExprKind::Label { name, body } => write!(f, "label ${name} | {body}"),
             ExprKind::Break(name) => write!(f, "break ${name}"),
             ExprKind::Def { def, rest } => write!(f, "{def} {rest}"),
-            ExprKind::As { source, patterns, body } => {
+            ExprKind::As {
+                source,
+                patterns,
+                body,
+            } => {
                 write!(f, "{} as ", Operand(source))?;
                 joined(f, patterns, " ?// ")?;
                 write!(f, " | {body}")
@@ -156,13 +187,18 @@ fn sequence(f: &mut Formatter<'_>, parts: &[Expr], separator: &str, pipe: bool) 
 
 fn is_word(name: &str) -> bool {
     let mut bytes = name.bytes();
-    bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+    bytes
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn index(f: &mut Formatter<'_>, target: &Expr, key: &Expr) -> fmt::Result {
     let target_is_dot = matches!(target.kind, ExprKind::Identity);
-    if let ExprKind::Str { format: None, parts } = &key.kind
+    if let ExprKind::Str {
+        format: None,
+        parts,
+    } = &key.kind
         && let [StrPart::Text(name)] = parts.as_slice()
         && is_word(name)
     {

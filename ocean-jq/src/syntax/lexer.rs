@@ -122,21 +122,28 @@ impl<'t> Lexer<'t> {
     fn token(&mut self) -> Token<'t> {
         let rest = self.rest();
         let bytes = rest.as_bytes();
-        let Some(&first) = bytes.first() else { return Token::End };
+        let Some(&first) = bytes.first() else {
+            return Token::End;
+        };
         let second = bytes.get(1).copied().unwrap_or(0);
         match first {
             b'"' => {
                 self.at += 1;
                 Token::Quote
             }
-            b'.' if is_word_start(second) => Token::Field(&self.take(1 + word_len(&bytes[1..]))[1..]),
+            b'.' if is_word_start(second) => {
+                Token::Field(&self.take(1 + word_len(&bytes[1..]))[1..])
+            }
             b'0'..=b'9' => Token::Number(self.take(number_len(bytes))),
             b'.' if second.is_ascii_digit() => Token::Number(self.take(number_len(bytes))),
             b'$' if is_word_start(second) => {
                 Token::Binding(&self.take(1 + path_len(&bytes[1..]))[1..])
             }
             b'@' if is_word_byte(second) => {
-                let len = bytes[1..].iter().take_while(|&&byte| is_word_byte(byte)).count();
+                let len = bytes[1..]
+                    .iter()
+                    .take_while(|&&byte| is_word_byte(byte))
+                    .count();
                 Token::Format(&self.take(1 + len)[1..])
             }
             _ if is_word_start(first) => Token::Word(self.take(path_len(bytes))),
@@ -252,8 +259,12 @@ fn path_len(bytes: &[u8]) -> usize {
 }
 
 fn number_len(bytes: &[u8]) -> usize {
-    let digits =
-        |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = |from: usize| {
+        bytes[from..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
+    };
     let mut len = digits(0);
     if bytes.get(len) == Some(&b'.') {
         len += 1;

@@ -30,7 +30,13 @@ pub(super) type Parsed<T> = Result<T, CompileError>;
 pub(crate) fn parse(text: &str) -> Parsed<Expr> {
     let mut lexer = Lexer::new(text);
     let (token, at) = lexer.next_token();
-    let mut parser = Parser { text, lexer, token, at, stack_floor: stack::floor(STACK_BUDGET) };
+    let mut parser = Parser {
+        text,
+        lexer,
+        token,
+        at,
+        stack_floor: stack::floor(STACK_BUDGET),
+    };
     if parser.token == Token::End {
         return Err(parser.error("the program is empty; write `.` for the input itself".to_owned()));
     }
@@ -116,7 +122,11 @@ impl<'t> Parser<'t> {
     }
 
     pub(super) fn expect(&mut self, symbol: &str) -> Parsed<()> {
-        if self.eat(symbol) { Ok(()) } else { Err(self.unexpected(&format!("`{symbol}`"))) }
+        if self.eat(symbol) {
+            Ok(())
+        } else {
+            Err(self.unexpected(&format!("`{symbol}`")))
+        }
     }
 
     fn expect_word(&mut self, word: &str) -> Parsed<()> {
@@ -142,7 +152,10 @@ impl<'t> Parser<'t> {
     }
 
     pub(super) fn unexpected(&self, expected: &str) -> CompileError {
-        self.error(format!("unexpected {}, expected {expected}", self.token.describe()))
+        self.error(format!(
+            "unexpected {}, expected {expected}",
+            self.token.describe()
+        ))
     }
 
     pub(super) fn check_stack(&self) -> Parsed<()> {
@@ -184,7 +197,12 @@ impl Parser<'_> {
         self.sequence(parts, at, ExprKind::Comma)
     }
 
-    fn sequence(&self, mut parts: Vec<Expr>, at: usize, of: fn(Vec<Expr>) -> ExprKind) -> Parsed<Expr> {
+    fn sequence(
+        &self,
+        mut parts: Vec<Expr>,
+        at: usize,
+        of: fn(Vec<Expr>) -> ExprKind,
+    ) -> Parsed<Expr> {
         match parts.pop() {
             Some(only) if parts.is_empty() => Ok(only),
             Some(last) => {
@@ -221,7 +239,14 @@ impl Parser<'_> {
         let patterns = self.patterns()?;
         self.expect("|")?;
         let body = Box::new(self.query()?);
-        self.make(ExprKind::As { source: Box::new(source), patterns, body }, at)
+        self.make(
+            ExprKind::As {
+                source: Box::new(source),
+                patterns,
+                body,
+            },
+            at,
+        )
     }
 
     fn definition(&mut self) -> Parsed<FuncDef> {
@@ -236,10 +261,14 @@ impl Parser<'_> {
         if self.eat("(") {
             loop {
                 params.push(match self.token {
-                    Token::Word(name) if !is_keyword(name) => {
-                        Param { name: name.to_owned(), is_value: false }
-                    }
-                    Token::Binding(name) => Param { name: name.to_owned(), is_value: true },
+                    Token::Word(name) if !is_keyword(name) => Param {
+                        name: name.to_owned(),
+                        is_value: false,
+                    },
+                    Token::Binding(name) => Param {
+                        name: name.to_owned(),
+                        is_value: true,
+                    },
                     _ => return Err(self.unexpected("a parameter")),
                 });
                 self.advance();
@@ -276,8 +305,16 @@ impl Parser<'_> {
             ungrouped = (grouping == Grouping::None).then_some(binds);
             let (left_box, right) = (Box::new(left), Box::new(right));
             let kind = match operator {
-                Operator::Binary(op) => ExprKind::Binary { op, left: left_box, right },
-                Operator::Update(op) => ExprKind::Update { op, left: left_box, right },
+                Operator::Binary(op) => ExprKind::Binary {
+                    op,
+                    left: left_box,
+                    right,
+                },
+                Operator::Update(op) => ExprKind::Update {
+                    op,
+                    left: left_box,
+                    right,
+                },
             };
             left = self.make(kind, at)?;
         }
@@ -322,14 +359,27 @@ impl Parser<'_> {
 
     fn field(&mut self, target: Expr, name: &str, at: usize) -> Parsed<Expr> {
         let parts = vec![StrPart::Text(name.to_owned())];
-        let key = Expr::new(ExprKind::Str { format: None, parts }, at);
+        let key = Expr::new(
+            ExprKind::Str {
+                format: None,
+                parts,
+            },
+            at,
+        );
         self.index(target, key, at)
     }
 
     fn index(&mut self, target: Expr, key: Expr, at: usize) -> Parsed<Expr> {
         let optional = self.eat("?");
         let (target, key) = (Box::new(target), Box::new(key));
-        self.make(ExprKind::Index { target, key, optional }, at)
+        self.make(
+            ExprKind::Index {
+                target,
+                key,
+                optional,
+            },
+            at,
+        )
     }
 
     /// `[…]` after a term.
@@ -340,7 +390,11 @@ impl Parser<'_> {
             let optional = self.eat("?");
             return self.make(ExprKind::Iterate { target, optional }, at);
         }
-        let from = if self.is(":") { None } else { Some(self.query()?) };
+        let from = if self.is(":") {
+            None
+        } else {
+            Some(self.query()?)
+        };
         let mut to = None;
         if self.eat(":") {
             if from.is_none() || !self.is("]") {
@@ -353,7 +407,15 @@ impl Parser<'_> {
         self.expect("]")?;
         let optional = self.eat("?");
         let (from, to) = (from.map(Box::new), to.map(Box::new));
-        self.make(ExprKind::Slice { target, from, to, optional }, at)
+        self.make(
+            ExprKind::Slice {
+                target,
+                from,
+                to,
+                optional,
+            },
+            at,
+        )
     }
 
     fn primary(&mut self) -> Parsed<Expr> {
@@ -479,7 +541,13 @@ impl Parser<'_> {
             otherwise = Some(Box::new(self.query()?));
         }
         self.expect_word("end")?;
-        self.make(ExprKind::If { branches, otherwise }, at)
+        self.make(
+            ExprKind::If {
+                branches,
+                otherwise,
+            },
+            at,
+        )
     }
 
     fn attempt(&mut self, at: usize) -> Parsed<Expr> {
@@ -504,11 +572,32 @@ impl Parser<'_> {
         let update = Box::new(self.query()?);
         if is_reduce {
             self.expect(")")?;
-            return self.make(ExprKind::Reduce { source, patterns, init, update }, at);
+            return self.make(
+                ExprKind::Reduce {
+                    source,
+                    patterns,
+                    init,
+                    update,
+                },
+                at,
+            );
         }
-        let extract = if self.eat(";") { Some(Box::new(self.query()?)) } else { None };
+        let extract = if self.eat(";") {
+            Some(Box::new(self.query()?))
+        } else {
+            None
+        };
         self.expect(")")?;
-        self.make(ExprKind::Foreach { source, patterns, init, update, extract }, at)
+        self.make(
+            ExprKind::Foreach {
+                source,
+                patterns,
+                init,
+                update,
+                extract,
+            },
+            at,
+        )
     }
 
     /// A string, a format, or a string under a format.
@@ -583,7 +672,11 @@ impl Parser<'_> {
             }
             _ => return Err(self.unexpected("an object key")),
         };
-        if let EntryKey::Str(Expr { kind: ExprKind::Format(_), .. }) = key {
+        if let EntryKey::Str(Expr {
+            kind: ExprKind::Format(_),
+            ..
+        }) = key
+        {
             return Err(CompileError::new(
                 "a format needs a string to be an object key".to_owned(),
                 self.text,
@@ -646,12 +739,21 @@ mod tests {
     fn errors_name_what_was_expected() {
         for (text, expected) in [
             (".a | | .b", "1:6 unexpected `|`, expected a term"),
-            ("1 < 2 < 3", "1:7 unexpected `<`, expected parentheses around operators that do not chain"),
+            (
+                "1 < 2 < 3",
+                "1:7 unexpected `<`, expected parentheses around operators that do not chain",
+            ),
             ("{(1)}", "1:5 unexpected `}`, expected `:`"),
             ("\"a", "1:3 unexpected end of program in a string"),
-            ("if . then 1", "1:12 unexpected end of program, expected `end`"),
+            (
+                "if . then 1",
+                "1:12 unexpected end of program, expected `end`",
+            ),
             ("..a", "1:3 unexpected `a`, expected end of program"),
-            ("", "1:1 the program is empty; write `.` for the input itself"),
+            (
+                "",
+                "1:1 the program is empty; write `.` for the input itself",
+            ),
             (".a\n  ]", "2:3 unexpected `]`, expected end of program"),
         ] {
             assert_eq!(shown(text), expected, "{text}");
@@ -660,7 +762,9 @@ mod tests {
 
     #[test]
     fn nesting_is_bounded() {
-        for open in ["[", "(", "{a:", "-", "def f: ", "\"\\(", "try ", "if ", ". as [", "1+(", ".["] {
+        for open in [
+            "[", "(", "{a:", "-", "def f: ", "\"\\(", "try ", "if ", ". as [", "1+(", ".[",
+        ] {
             assert!(parse(&open.repeat(20_000)).is_err(), "{open}");
         }
         assert!(parse(&"1+".repeat(20_000)).is_err());

@@ -46,7 +46,11 @@ impl Parser<'_> {
         let key = match *self.token() {
             Token::Binding(name) if name != "__loc__" => {
                 self.advance();
-                let value = if self.eat(":") { Some(self.pattern()?) } else { None };
+                let value = if self.eat(":") {
+                    Some(self.pattern()?)
+                } else {
+                    None
+                };
                 return Ok((PatternKey::Var(name.to_owned()), value));
             }
             Token::Word(name) => {

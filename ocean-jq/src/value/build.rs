@@ -40,7 +40,9 @@ impl<'a> ObjectBuilder<'a> {
     /// Values are shared, not copied: the cost is one small entry per key.
     pub fn from_object(object: &Value<'a>) -> ObjectBuilder<'a> {
         match object.kind() {
-            Kind::Object => ObjectBuilder { map: object.clone().into_map() },
+            Kind::Object => ObjectBuilder {
+                map: object.clone().into_map(),
+            },
             _ => ObjectBuilder::default(),
         }
     }
@@ -133,7 +135,10 @@ impl<'a> Value<'a> {
             Repr::StrRef(text) => serde_json::Value::String((*text).to_owned()),
             Repr::StrOwn(text) => serde_json::Value::String(text.to_string()),
             Repr::ArrRef(..) | Repr::ArrOwn(_) => match depth.checked_sub(1) {
-                Some(depth) => self.items().map(|item| item.to_serde_within(depth)).collect(),
+                Some(depth) => self
+                    .items()
+                    .map(|item| item.to_serde_within(depth))
+                    .collect(),
                 None => serde_json::Value::Null,
             },
             Repr::ObjRef(..) | Repr::ObjOwn(_) => match depth.checked_sub(1) {
@@ -175,7 +180,11 @@ impl<'a> Value<'a> {
 
 impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Nested { value: self, depth: crate::Limits::DEFAULT_OUTPUT_DEPTH }.serialize(serializer)
+        Nested {
+            value: self,
+            depth: crate::Limits::DEFAULT_OUTPUT_DEPTH,
+        }
+        .serialize(serializer)
     }
 }
 
@@ -198,14 +207,23 @@ impl Serialize for Nested<'_, '_> {
             Repr::ArrRef(..) | Repr::ArrOwn(_) => {
                 let mut sequence = serializer.serialize_seq(value.len())?;
                 for item in value.items() {
-                    sequence.serialize_element(&Nested { value: &item, depth: self.depth - 1 })?;
+                    sequence.serialize_element(&Nested {
+                        value: &item,
+                        depth: self.depth - 1,
+                    })?;
                 }
                 sequence.end()
             }
             Repr::ObjRef(..) | Repr::ObjOwn(_) => {
                 let mut map = serializer.serialize_map(value.len())?;
                 for (key, item) in value.entries() {
-                    map.serialize_entry(&*key, &Nested { value: &item, depth: self.depth - 1 })?;
+                    map.serialize_entry(
+                        &*key,
+                        &Nested {
+                            value: &item,
+                            depth: self.depth - 1,
+                        },
+                    )?;
                 }
                 map.end()
             }

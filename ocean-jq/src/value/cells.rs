@@ -84,6 +84,11 @@ mod tests {
             }
             drop(value);
         };
-        std::thread::Builder::new().stack_size(256 * 1024).spawn(work).unwrap().join().unwrap();
+        std::thread::Builder::new()
+            .stack_size(256 * 1024)
+            .spawn(work)
+            .unwrap()
+            .join()
+            .unwrap();
     }
 }

@@ -83,7 +83,10 @@ pub(crate) struct Map<'a> {
 
 impl<'a> Map<'a> {
     pub(crate) fn with_capacity(capacity: usize) -> Map<'a> {
-        Map { entries: Vec::with_capacity(capacity), index: None }
+        Map {
+            entries: Vec::with_capacity(capacity),
+            index: None,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -93,7 +96,10 @@ impl<'a> Map<'a> {
     fn position(&self, key: &str) -> Option<usize> {
         match &self.index {
             Some(index) => index.get(key).copied(),
-            None => self.entries.iter().position(|(candidate, _)| &**candidate == key),
+            None => self
+                .entries
+                .iter()
+                .position(|(candidate, _)| &**candidate == key),
         }
     }
 
@@ -155,7 +161,11 @@ impl<'a> Map<'a> {
     }
 
     fn reindex(&mut self) {
-        let positions = self.entries.iter().enumerate().map(|(at, (key, _))| (key.clone(), at));
+        let positions = self
+            .entries
+            .iter()
+            .enumerate()
+            .map(|(at, (key, _))| (key.clone(), at));
         self.index = Some(Box::new(positions.collect()));
     }
 }
@@ -168,13 +178,19 @@ mod tests {
     fn many_keys_keep_order_and_are_found() {
         let mut map = Map::default();
         for number in 0..100 {
-            map.insert(Key::Own(Rc::new(format!("k{number}"))), Value::number(f64::from(number)));
+            map.insert(
+                Key::Own(Rc::new(format!("k{number}"))),
+                Value::number(f64::from(number)),
+            );
         }
         map.insert(Key::Ref("k5"), Value::NULL);
         map.remove_where(|key, _| key == "k7");
         assert_eq!(map.len(), 99);
         assert!(map.get("k5").is_some_and(Value::is_null));
         assert!(map.get("k7").is_none());
-        assert_eq!(map.entry_at(7).map(|(key, _)| key.to_string()), Some("k8".to_owned()));
+        assert_eq!(
+            map.entry_at(7).map(|(key, _)| key.to_string()),
+            Some("k8".to_owned())
+        );
     }
 }

@@ -322,7 +322,11 @@ impl<'a> Value<'a> {
     /// # Ok::<(), ocean_jq::ParseError>(())
     /// ```
     pub fn items(&self) -> Items<'a> {
-        Items { len: self.len().unwrap_or(0), container: self.clone(), at: 0 }
+        Items {
+            len: self.len().unwrap_or(0),
+            container: self.clone(),
+            at: 0,
+        }
     }
 
     /// The entries of an object in their order; nothing for anything else.
@@ -339,16 +343,21 @@ impl<'a> Value<'a> {
             Kind::Object => self.len().unwrap_or(0),
             _ => 0,
         };
-        Entries { len, container: self.clone(), at: 0 }
+        Entries {
+            len,
+            container: self.clone(),
+            at: 0,
+        }
     }
 
     /// The entry at a position of an object.
     pub(crate) fn entry_at(&self, index: usize) -> Option<(Key<'a>, Value<'a>)> {
         match &self.0 {
             Repr::ObjRef(document, node) => document.entry(*node, index),
-            Repr::ObjOwn(cell) => {
-                cell.map.entry_at(index).map(|(key, value)| (key.clone(), value.clone()))
-            }
+            Repr::ObjOwn(cell) => cell
+                .map
+                .entry_at(index)
+                .map(|(key, value)| (key.clone(), value.clone())),
             _ => None,
         }
     }

@@ -1,40 +1,70 @@
-//! JSON pointers: places in a document by name, without a program.
+//! JSON pointers.
 
 use super::{Kind, Value};
 
 impl<'a> Value<'a> {
-    /// The value at an RFC 6901 pointer, if there is one.
+    /// The value at an RFC 6901 pointer such as `/issue/fields/0`; `None` if there is none. The
+    /// empty pointer is the value itself.
     ///
     /// ```
     /// use ocean_jq::Document;
-    /// let document = Document::parse(br#"{"issue": {"keys": ["OPS-7"], "a/b~c": 1}}"#)?;
-    /// let root = document.root();
-    /// assert_eq!(root.pointer("/issue/keys/0").and_then(|key| Some(key.as_str()? == "OPS-7")), Some(true));
-    /// assert_eq!(root.pointer("/issue/a~1b~0c").and_then(|one| one.as_i64()), Some(1));
-    /// assert!(root.pointer("").is_some() && root.pointer("/issue/other").is_none());
-    /// # Ok::<(), ocean_jq::ParseError>(())
+    ///
+    /// let document = Document::parse(br#"{"issue": {"a/b": [1, 2]}}"#).unwrap();
+    /// let found = document.root().pointer("/issue/a~1b/1").unwrap();
+    /// assert_eq!(found.as_i64(), Some(2));
     /// ```
     pub fn pointer(&self, pointer: &str) -> Option<Value<'a>> {
+        let mut found = self.clone();
         if pointer.is_empty() {
-            return Some(self.clone());
+            return Some(found);
         }
-        let mut value = self.clone();
         for token in pointer.strip_prefix('/')?.split('/') {
-            value = match value.kind() {
-                // Most tokens have nothing to unescape and need no copy.
-                Kind::Object if !token.contains('~') => value.get(token)?,
-                Kind::Object => value.get(&token.replace("~1", "/").replace("~0", "~"))?,
-                Kind::Array => value.get_index(array_index(token)?)?,
+            found = match found.kind() {
+                Kind::Object if token.contains('~') => {
+                    found.get(&token.replace("~1", "/").replace("~0", "~"))?
+                }
+                Kind::Object => found.get(token)?,
+                Kind::Array => found.get_index(element(token)?)?,
                 _ => return None,
             };
         }
-        Some(value)
+        Some(found)
     }
 }
 
-/// Digits without leading zeros, as the RFC has it.
-fn array_index(token: &str) -> Option<usize> {
+/// The place of an element. Leading zeros are not allowed, so that an element has one pointer only.
+fn element(token: &str) -> Option<usize> {
     let digits = token.bytes().all(|byte| byte.is_ascii_digit());
-    let padded = token.len() > 1 && token.starts_with('0');
-    (digits && !padded).then(|| token.parse().ok())?
+    (digits && (token == "0" || !token.starts_with('0'))).then(|| token.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Document;
+
+    #[track_caller]
+    fn check(pointer: &str, expected: Option<i64>) {
+        let text = br#"{"a": {"b": [10, 20]}, "": 3, "m~n": 4, "c/d": 5, "7": 6}"#;
+        let document = Document::parse(text).unwrap();
+        let found = document.root().pointer(pointer);
+        assert_eq!(
+            found.and_then(|value| value.as_i64()),
+            expected,
+            "{pointer}"
+        );
+    }
+
+    #[test]
+    fn pointers_are_those_of_rfc_6901() {
+        check("/a/b/1", Some(20));
+        check("/a/b/01", None);
+        check("/a/b/2", None);
+        check("/a/b/-", None);
+        check("/", Some(3));
+        check("/m~0n", Some(4));
+        check("/c~1d", Some(5));
+        check("/7", Some(6));
+        check("a", None);
+        check("/a/b/1/x", None);
+    }
 }

@@ -38,6 +38,9 @@ pub async fn issue(
 
 // === Moves ===
 
+/// How Jira's changelog names the key of an issue.
+const KEY_FIELD: &str = "Key";
+
 /// `jira:issue_updated`, with what changed.
 #[derive(Debug, Deserialize)]
 pub struct MovedIssueEvent {
@@ -66,18 +69,16 @@ pub struct Change {
 
 impl Changelog {
     fn former_key(&self) -> Option<&str> {
-        let of_key = |change: &&Change| change.field.eq_ignore_ascii_case("key");
+        let of_key = |change: &&Change| change.field == KEY_FIELD;
         self.items.iter().find(of_key)?.from_string.as_deref()
     }
 }
 
+/// Asked for every update, so it looks into the parsed body that all conditions share.
 fn has_moved(event: &WebhookEvent) -> bool {
-    #[derive(Deserialize)]
-    struct Event {
-        changelog: Changelog,
-    }
-    serde_json::from_slice::<Event>(event.body())
-        .is_ok_and(|event| event.changelog.former_key().is_some())
+    (0..)
+        .map_while(|item| event.pointer(&format!("/changelog/items/{item}/field")))
+        .any(|field| field.as_str() == Some(KEY_FIELD))
 }
 
 /// Removes what an issue was under its former key when it moves to another project.
@@ -89,10 +90,14 @@ fn has_moved(event: &WebhookEvent) -> bool {
     key = "/issue/id",
 )]
 pub async fn moved_issue(event: Payload<MovedIssueEvent>) -> Result<RawResults, Infallible> {
-    let mut issue = event.0.issue;
-    if let Some(key) = event.0.changelog.former_key() {
-        issue.insert("key".to_owned(), key.into());
-    }
+    let MovedIssueEvent {
+        mut issue,
+        changelog,
+    } = event.0;
+    let Some(key) = changelog.former_key() else {
+        return Ok(RawResults::none());
+    };
+    issue.insert("key".to_owned(), key.into());
     Ok(RawResults::deleted([Raw::new(&issue)]))
 }
 

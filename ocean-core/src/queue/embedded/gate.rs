@@ -69,7 +69,7 @@ impl Gate {
         let pending = state.level.pending_bytes + state.in_flight + bytes;
         if let Some(over) = pending.checked_sub(self.max_pending_bytes + 1) {
             return Err(QueueError::Full {
-                reason: self.full(),
+                reason: self.bound_reached(),
                 retry_after: state.rate.time_for(over + 1),
             });
         }
@@ -119,6 +119,11 @@ impl Gate {
         Some(refusal.error(&state.rate))
     }
 
+    /// The error for callers for whom there is no room, for this reason.
+    pub(super) fn full(&self, reason: String) -> QueueError {
+        Refusal::NoRoom(reason).error(&self.lock().rate)
+    }
+
     pub(super) fn pressure(&self, now: Timestamp) -> Pressure {
         let state = self.lock();
         let Level {
@@ -130,7 +135,7 @@ impl Gate {
         let refusing = match &state.refusal {
             Some(Refusal::NoRoom(reason) | Refusal::Failing(reason)) => Some(reason.clone()),
             Some(Refusal::Closed) => Some("shutting down".into()),
-            None => (pending_bytes >= self.max_pending_bytes).then(|| self.full()),
+            None => (pending_bytes >= self.max_pending_bytes).then(|| self.bound_reached()),
         };
         let age = |oldest| Duration::try_from(now.duration_since(oldest)).unwrap_or_default();
         Pressure {
@@ -142,7 +147,7 @@ impl Gate {
         }
     }
 
-    fn full(&self) -> String {
+    fn bound_reached(&self) -> String {
         format!(
             "pending events take up the {} MiB allowed",
             self.max_pending_bytes >> 20

@@ -25,6 +25,18 @@ pub(super) fn probe(connection: &mut Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// What new events may still take up in a file of at most `bound` bytes, or why nothing: the last
+/// tenth is for what happens to events that were accepted.
+pub(super) fn room(connection: &Connection, bound: u64) -> Result<u64, String> {
+    let pages = |name| schema::pragma::<i64>(connection, name).unwrap_or(0);
+    let used = pages("page_count") - pages("freelist_count");
+    let used = used.cast_unsigned() * schema::PAGE_BYTES;
+    (bound / 10 * 9).checked_sub(used).ok_or_else(|| {
+        let (used, bound) = (used >> 20, bound >> 20);
+        format!("the store takes up {used} of the {bound} MiB allowed")
+    })
+}
+
 /// Gives some free pages back to the file system; whether there may be more.
 pub(super) fn give_back_pages(connection: &Connection) -> rusqlite::Result<bool> {
     let free: i64 = schema::pragma(connection, "freelist_count")?;
@@ -36,4 +48,9 @@ pub(super) fn give_back_pages(connection: &Connection) -> rusqlite::Result<bool>
     let mut rows = vacuum.query([])?;
     while rows.next()?.is_some() {}
     Ok(true)
+}
+
+/// Carries over what it can from the log to the file, waiting for nobody.
+pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }

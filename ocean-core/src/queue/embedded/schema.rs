@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::{OpenError, failure};
+use super::{OpenError, damage, failure};
 
 /// The store's file in the data folder.
 pub(super) const FILE: &str = "queue.db";
@@ -72,6 +72,12 @@ pub(super) fn open_writer(
     max_file_bytes: Option<u64>,
 ) -> Result<Connection, OpenError> {
     let wrap = |error: rusqlite::Error| failure::open_error(file, &error);
+    if let Some(reason) = damage::missing_end(file) {
+        return Err(OpenError::Corrupt {
+            file: file.into(),
+            reason,
+        });
+    }
     let mut connection = Connection::open_with_flags(
         file,
         OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -98,7 +104,6 @@ pub(super) fn open_writer(
     }
     configure(&connection, max_file_bytes).map_err(wrap)?;
     migrate(&mut connection, version).map_err(wrap)?;
-    check_length(&connection, file)?;
     Ok(connection)
 }
 
@@ -129,25 +134,6 @@ fn migrate(connection: &mut Connection, version: u32) -> rusqlite::Result<()> {
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", to)?;
         transaction.commit()?;
-    }
-    Ok(())
-}
-
-/// A file that lost its end is found out now rather than by the event that needs a missing page.
-fn check_length(connection: &Connection, file: &Path) -> Result<(), OpenError> {
-    let wrap = |error: rusqlite::Error| failure::open_error(file, &error);
-    // Pages that the log still holds need not be in the file.
-    connection
-        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-        .map_err(wrap)?;
-    let pages: i64 = pragma(connection, "page_count").map_err(wrap)?;
-    let expected = pages.cast_unsigned() * PAGE_BYTES;
-    let found = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
-    if found < expected {
-        return Err(OpenError::Corrupt {
-            file: file.into(),
-            reason: format!("it has {found} of {expected} bytes"),
-        });
     }
     Ok(())
 }

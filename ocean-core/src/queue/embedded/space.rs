@@ -13,9 +13,9 @@ pub(super) struct Space {
 
 /// Bytes of a disk.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Room {
-    pub(super) free: u64,
-    pub(super) total: u64,
+struct Room {
+    free: u64,
+    total: u64,
 }
 
 impl Space {
@@ -32,19 +32,18 @@ impl Space {
         Self::with_probe(Box::new(probe), reserve)
     }
 
-    pub(super) fn with_probe(
-        probe: Box<dyn Fn() -> io::Result<Room> + Send>,
-        reserve: Option<u64>,
-    ) -> Self {
+    fn with_probe(probe: Box<dyn Fn() -> io::Result<Room> + Send>, reserve: Option<u64>) -> Self {
         Self { probe, reserve }
     }
 
-    /// Why nothing new may be accepted, if so. A disk that does not say how much is free is taken
-    /// at its word when a write fails.
-    pub(super) fn shortage(&self) -> Option<String> {
-        let room = (self.probe)().ok()?;
+    /// What new events may still take up, or why they may take up nothing. A disk that does not say
+    /// how much is free is found full when a write fails.
+    pub(super) fn room(&self) -> Result<u64, String> {
+        let Ok(room) = (self.probe)() else {
+            return Ok(u64::MAX);
+        };
         let reserve = self.reserve.unwrap_or(LARGEST_RESERVE.min(room.total / 20));
-        (room.free < reserve).then(|| {
+        room.free.checked_sub(reserve).ok_or_else(|| {
             format!(
                 "{} MiB are free on the disk and {} MiB are reserved for what was accepted",
                 room.free >> 20,
@@ -68,7 +67,7 @@ mod tests {
 
     fn check(free: u64, total: u64, reserve: Option<u64>, short: bool) {
         let space = Space::with_probe(Box::new(move || Ok(Room { free, total })), reserve);
-        assert_eq!(space.shortage().is_some(), short, "{free} of {total}");
+        assert_eq!(space.room().is_err(), short, "{free} of {total}");
     }
 
     #[test]
@@ -85,6 +84,6 @@ mod tests {
     #[test]
     fn a_disk_that_does_not_tell_is_not_full() {
         let space = Space::with_probe(Box::new(|| Err(io::ErrorKind::Unsupported.into())), None);
-        assert_eq!(space.shortage(), None);
+        assert_eq!(space.room(), Ok(u64::MAX));
     }
 }

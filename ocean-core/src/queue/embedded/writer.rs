@@ -5,10 +5,10 @@
 //! gather in the mailbox.
 
 use std::{
+    collections::VecDeque,
     mem,
     sync::Arc,
     time::{Duration, Instant},
-    vec,
 };
 
 use rusqlite::Connection;
@@ -84,21 +84,31 @@ pub(super) struct Failing {
 /// What one round reuses or passes to the next.
 pub(super) struct Work {
     scratch: Vec<u8>,
-    replies: Vec<(
-        oneshot::Sender<Result<Vec<Receipt>, QueueError>>,
-        Vec<Receipt>,
-    )>,
+    acks: Vec<Ack>,
     drained_bytes: u64,
     ticked: Instant,
     oldest_id: i64,
     data_version: Option<i64>,
 }
 
+/// The answer to one request.
+struct Ack {
+    reply: oneshot::Sender<Result<Vec<Receipt>, QueueError>>,
+    receipts: Vec<Receipt>,
+}
+
+/// What a transaction leaves behind.
+struct Written {
+    last_id: i64,
+    trimmed: Trimmed,
+    results: Vec<Vec<ActionResult>>,
+}
+
 impl Default for Work {
     fn default() -> Self {
         Self {
             scratch: Vec::new(),
-            replies: Vec::new(),
+            acks: Vec::new(),
             drained_bytes: 0,
             ticked: Instant::now(),
             oldest_id: i64::MIN,
@@ -136,6 +146,11 @@ impl Writer {
                  again after the next start."
             );
         }
+        if let Some(connection) = &self.connection
+            && let Err(error) = maintenance::checkpoint(connection)
+        {
+            tracing::debug!(%error, "The log stays; the next start reads it.");
+        }
         // The folder is free and the feed has ended before anyone hears that the queue is closed.
         drop(self);
         drop(ended);
@@ -143,19 +158,22 @@ impl Writer {
 
     /// Writes all of `mail`, or puts its changes back and answers everyone else.
     fn write(&mut self, mail: &mut Mail) {
-        if self.failing.is_some()
-            && let Err(reason) = self.recover()
+        if self.failing.is_some() {
+            self.turn_away(mail);
+        }
+        if self.connection.is_none()
+            && let Err(error) = self.reopen()
         {
-            self.fail(Remedy::Reopen, reason, mail.changes.len());
+            self.fail(Remedy::Reopen, error.to_string(), mail.changes.len());
             self.give_up(mail, 0);
             return;
         }
-        let mut accepts = mem::take(&mut mail.accepts).into_iter();
+        let mut accepts = VecDeque::from(mem::take(&mut mail.accepts));
         let mut done = 0;
         loop {
             let end = mail.changes.len().min(done + GROUP_OPERATIONS);
             let changes = &mail.changes[done..end];
-            if accepts.len() == 0 && changes.is_empty() && mail.commands.is_empty() {
+            if accepts.is_empty() && changes.is_empty() && mail.commands.is_empty() {
                 break;
             }
             match self.commit(&mut accepts, changes, &mut mail.commands) {
@@ -163,7 +181,7 @@ impl Writer {
                 Err(error) => {
                     let waiting = mail.changes.len() - done;
                     self.fail(failure::remedy(&error), failure::describe(&error), waiting);
-                    mail.accepts = accepts.collect();
+                    mail.accepts = accepts.into();
                     self.give_up(mail, done);
                     return;
                 }
@@ -174,11 +192,33 @@ impl Writer {
             // Whoever asked may have gone.
             let _ = flush.send(());
         }
+        if self.failing.is_some() {
+            self.try_again();
+        }
+    }
+
+    /// How many bytes of bodies may be taken in now; if there is no room for the first of
+    /// `accepts`, all are answered so.
+    fn room_for(&self, accepts: &mut VecDeque<Accept>) -> u64 {
+        let Some(first) = accepts.front() else {
+            return 0;
+        };
+        let reason = match self.room() {
+            Ok(room) if first.bytes <= room => return room,
+            Ok(room) => format!("there is room for {room} more bytes"),
+            Err(reason) => reason,
+        };
+        let error = self.shared.gate.full(reason);
+        for accept in accepts.drain(..) {
+            self.shared.gate.withdraw(accept.bytes);
+            let _ = accept.reply.send(Err(error.clone()));
+        }
+        0
     }
 
     fn commit(
         &mut self,
-        accepts: &mut vec::IntoIter<Accept>,
+        accepts: &mut VecDeque<Accept>,
         changes: &[(EventId, Change)],
         commands: &mut Vec<Command>,
     ) -> rusqlite::Result<()> {
@@ -187,7 +227,9 @@ impl Writer {
         self.dedupe.expire(now_micros);
         let mut effects = Effects::default();
         let mut bytes = 0;
+        let room = self.room_for(accepts);
         let written = self.transact(
+            room,
             accepts,
             changes,
             commands,
@@ -195,7 +237,11 @@ impl Writer {
             &mut effects,
             &mut bytes,
         );
-        let (last_id, trimmed, results) = match written {
+        let Written {
+            last_id,
+            trimmed,
+            results,
+        } = match written {
             Ok(written) => written,
             Err(error) => {
                 for undo in effects.undo.into_iter().rev() {
@@ -210,7 +256,7 @@ impl Writer {
         self.settle(&effects, trimmed);
         self.shared.gate.settle(bytes, self.level);
         let operations = changes.len() as u64 + effects.stored + effects.ignored;
-        for (reply, receipts) in self.work.replies.drain(..) {
+        for Ack { reply, receipts } in self.work.acks.drain(..) {
             // The sender may have hung up; the event is stored all the same.
             let _ = reply.send(Ok(receipts));
         }
@@ -234,19 +280,16 @@ impl Writer {
         Ok(())
     }
 
-    #[expect(
-        clippy::type_complexity,
-        reason = "what a transaction leaves behind, taken apart at once by its one caller"
-    )]
     fn transact(
         &mut self,
-        accepts: &mut vec::IntoIter<Accept>,
+        room: u64,
+        accepts: &mut VecDeque<Accept>,
         changes: &[(EventId, Change)],
         commands: &[Command],
         now_micros: i64,
         effects: &mut Effects,
         bytes: &mut u64,
-    ) -> rusqlite::Result<(i64, Trimmed, Vec<Vec<ActionResult>>)> {
+    ) -> rusqlite::Result<Written> {
         let connection = self.connection.as_mut().expect("reopened by `recover`");
         let transaction = schema::immediate(connection)?;
         let mut batch = Batch::new(
@@ -271,17 +314,20 @@ impl Writer {
         let mut operations = changes.len();
         while operations < GROUP_OPERATIONS
             && *bytes < GROUP_BYTES
-            && let Some(accept) = accepts.next()
+            && let Some(accept) = accepts.pop_front_if(|accept| *bytes + accept.bytes <= room)
         {
             operations += accept.events.len();
             *bytes += accept.bytes;
             // Noted first, so that it is answered should the transaction fail.
             let receipts = Vec::with_capacity(accept.events.len());
-            self.work.replies.push((accept.reply, receipts));
+            self.work.acks.push(Ack {
+                reply: accept.reply,
+                receipts,
+            });
             for new in accept.events {
                 let receipt = batch.accept(new)?;
-                let (_, receipts) = self.work.replies.last_mut().expect("just pushed");
-                receipts.push(receipt);
+                let ack = self.work.acks.last_mut().expect("just pushed");
+                ack.receipts.push(receipt);
             }
         }
         let last_id = batch.last_id();
@@ -296,7 +342,11 @@ impl Writer {
         };
         failpoint::hit("queue.before_commit");
         transaction.commit()?;
-        Ok((last_id, trimmed, results))
+        Ok(Written {
+            last_id,
+            trimmed,
+            results,
+        })
     }
 
     fn settle(&mut self, effects: &Effects, trimmed: Trimmed) {
@@ -358,9 +408,18 @@ impl Writer {
 
     /// Answers everyone in `mail`; changes from `done` on are kept, in order.
     fn give_up(&mut self, mail: &mut Mail, done: usize) {
+        self.turn_away(mail);
+        let changes = mail.changes.split_off(done);
+        mail.changes.clear();
+        let flushes = mem::take(&mut mail.flushes);
+        self.shared.mailbox.put_back(changes, flushes);
+    }
+
+    /// Answers everyone who waits for a receipt or a result.
+    fn turn_away(&mut self, mail: &mut Mail) {
         let error = self.shared.gate.refusal().unwrap_or(QueueError::Closed);
-        for (reply, _) in self.work.replies.drain(..) {
-            let _ = reply.send(Err(error.clone()));
+        for ack in self.work.acks.drain(..) {
+            let _ = ack.reply.send(Err(error.clone()));
         }
         for accept in mail.accepts.drain(..) {
             self.shared.gate.withdraw(accept.bytes);
@@ -372,22 +431,18 @@ impl Writer {
                 let _ = reply.send(Err(error.clone()));
             }
         }
-        let changes = mail.changes.split_off(done);
-        mail.changes.clear();
-        let flushes = mem::take(&mut mail.flushes);
-        self.shared.mailbox.put_back(changes, flushes);
     }
 
-    /// Sees whether the store can be written again.
-    fn recover(&mut self) -> Result<(), String> {
-        if self.connection.is_none() {
-            self.reopen().map_err(|error| error.to_string())?;
+    /// All that waited is written; sees whether new events could be as well.
+    fn try_again(&mut self) {
+        let connection = self.connection.as_mut().expect("it was written to");
+        match maintenance::probe(connection) {
+            Ok(()) => {
+                self.failing = None;
+                self.refuse(self.room().err().map(Refusal::NoRoom));
+            }
+            Err(error) => self.fail(failure::remedy(&error), failure::describe(&error), 0),
         }
-        let connection = self.connection.as_mut().expect("just opened");
-        maintenance::probe(connection).map_err(|error| failure::describe(&error))?;
-        self.failing = None;
-        self.refuse(self.space.shortage().map(Refusal::NoRoom));
-        Ok(())
     }
 
     /// Opens the store anew and takes stock again: a commit that was reported as failed may be on
@@ -425,6 +480,18 @@ impl Writer {
         }
     }
 
+    /// What new events may take up, or why nothing.
+    fn room(&self) -> Result<u64, String> {
+        // Bodies are written to the log and from there to the file, both in whole pages.
+        let on_disk = self.space.room()? / 3;
+        match (&self.connection, self.options.max_file_bytes) {
+            (Some(connection), Some(bound)) => {
+                Ok(on_disk.min(maintenance::room(connection, bound)? / 2))
+            }
+            _ => Ok(on_disk),
+        }
+    }
+
     // === Housekeeping ===
 
     /// Once a second: what is not urgent.
@@ -432,10 +499,9 @@ impl Writer {
         let elapsed = mem::replace(&mut self.work.ticked, Instant::now()).elapsed();
         let drained = mem::take(&mut self.work.drained_bytes);
         self.shared.gate.observe_drain(drained, elapsed);
-        if self.failing.is_some() {
-            return;
+        if self.failing.is_none() {
+            self.refuse(self.room().err().map(Refusal::NoRoom));
         }
-        self.refuse(self.space.shortage().map(Refusal::NoRoom));
         if let Err(error) = self.housekeeping() {
             self.fail(failure::remedy(&error), failure::describe(&error), 0);
         }
@@ -474,7 +540,7 @@ impl Writer {
             let now_micros = self.options.clock.now().as_microsecond();
             let mut commands = command::waiting(connection, now_micros)?;
             if !commands.is_empty() {
-                self.commit(&mut Vec::new().into_iter(), &[], &mut commands)?;
+                self.commit(&mut VecDeque::new(), &[], &mut commands)?;
             }
         }
         self.trimmer.sweep_if_due();
@@ -498,7 +564,14 @@ impl Writer {
                 break;
             }
         }
-        while mailbox.is_empty() && maintenance::give_back_pages(connection)? {}
+        let mut gave_back = false;
+        while mailbox.is_empty() && maintenance::give_back_pages(connection)? {
+            gave_back = true;
+        }
+        if gave_back {
+            // The file is cut only when the log that says so is carried over.
+            maintenance::checkpoint(connection)?;
+        }
         Ok(())
     }
 }

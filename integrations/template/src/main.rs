@@ -1,0 +1,5 @@
+//! The binary: `ocean-template`.
+
+fn main() -> std::process::ExitCode {
+    ocean_core::run::<ocean_template::Template>()
+}

@@ -1,0 +1,3 @@
+//! The processors, one file a resource.
+
+pub mod task;

@@ -1,0 +1,10 @@
+//! The queue from outside: its contract, the embedded store's own promises, and crashes.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a step that fails is a test that fails, in helpers too"
+)]
+
+mod contract;
+mod crash;
+mod store;
+mod support;

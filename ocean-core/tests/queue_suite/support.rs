@@ -1,0 +1,94 @@
+//! Events and stores for the tests.
+
+use std::{path::Path, sync::Arc};
+
+use jiff::Timestamp;
+use ocean_core::{
+    EventId, EventParts, Headers, Lane, LaneEntry, Lanes, WebhookEvent,
+    queue::{
+        Attempt, EventState, Feed, Journal, NewEvent, Pending, Queue, Receipt, RunState, Story,
+        embedded::{self, Embedded, EmbeddedOptions},
+    },
+    telemetry::Telemetry,
+};
+
+pub(crate) fn parts(delivery: &str) -> EventParts {
+    EventParts {
+        delivery: Some(delivery.into()),
+        received_at: Timestamp::now(),
+        name: Some("jira:issue_updated".into()),
+        headers: Headers::new([("x-tag", "a"), ("authorization", "secret"), ("x-tag", "b")]),
+        query: "a=1".into(),
+        body: r#"{"issue": {"id": "1"}}"#.into(),
+        ..EventParts::default()
+    }
+}
+
+pub(crate) fn lanes(lane: u64) -> Lanes {
+    [LaneEntry {
+        lane: Lane::new(lane),
+        coalesce: Some(lane + 1),
+    }]
+    .into_iter()
+    .collect()
+}
+
+pub(crate) fn new(parts: EventParts, lane: u64) -> NewEvent {
+    NewEvent {
+        event: WebhookEvent::new(parts),
+        lanes: lanes(lane),
+        replay_of: None,
+    }
+}
+
+pub(crate) fn story(processor: &str) -> Story {
+    let mut story = Story::default();
+    let run = story.run_mut(processor, Some("issue-0"));
+    run.state = RunState::Done;
+    run.attempts.push(Attempt {
+        outage: false,
+        repeats: 0,
+        at: Timestamp::UNIX_EPOCH,
+        took_ms: 5,
+        error: vec!["outer".into(), "inner".into()],
+        updated: 1,
+        deleted: 0,
+        writes: Vec::new(),
+        notes: Vec::new(),
+        outage: false,
+        repeats: 0,
+    });
+    story
+}
+
+pub(crate) async fn stored(queue: &dyn Queue, delivery: &str) -> EventId {
+    store(queue, parts(delivery)).await
+}
+
+pub(crate) async fn store(queue: &dyn Queue, parts: EventParts) -> EventId {
+    let receipts = queue.accept(vec![new(parts, 1)]).await.unwrap();
+    let [Receipt::Stored(id)] = receipts[..] else {
+        panic!("{receipts:?}");
+    };
+    id
+}
+
+pub(crate) async fn take(feed: &mut Feed) -> Pending {
+    feed.recv().await.expect("the queue is open")
+}
+
+pub(crate) fn state(journal: &dyn Journal, id: EventId) -> EventState {
+    journal.show(&id.to_string()).unwrap().unwrap().0.state
+}
+
+/// Options of a store whose disk may be as full as the tester's.
+pub(crate) fn options(folder: &Path) -> EmbeddedOptions {
+    EmbeddedOptions {
+        reserve_bytes: Some(0),
+        ..EmbeddedOptions::new(folder)
+    }
+}
+
+pub(crate) fn open(options: EmbeddedOptions) -> (Embedded, Feed) {
+    embedded::open(options, Arc::new(Telemetry::default())).unwrap()
+}
