@@ -27,12 +27,14 @@ use crate::{
 
 mod breaker;
 mod client;
+mod delete;
 mod limits;
 mod options;
 mod order;
 mod processing;
 pub(super) mod setup;
 mod token;
+mod upsert;
 mod wire;
 mod writer;
 
