@@ -15,6 +15,8 @@ pub mod client;
 pub mod config;
 mod dev;
 pub mod id;
+#[cfg(test)]
+mod mapping_tests;
 mod registration;
 pub mod selector;
 #[cfg(test)]
@@ -173,21 +175,5 @@ mod tests {
             let event = event(&format!(r#"{{"webhookEvent":"{name}"}}"#));
             assert!(registry.route(&event).is_empty(), "{name}");
         }
-    }
-
-    #[test]
-    fn the_blueprints_of_the_default_mapping_exist() {
-        let assets = Jira::assets();
-        let blueprints: Vec<Value> = serde_json::from_str(assets.blueprints).unwrap();
-        let named = assets.app_config.lines().filter_map(|line| {
-            let name = line.trim().strip_prefix("blueprint: '\"")?;
-            name.strip_suffix("\"'")
-        });
-        let named: BTreeSet<_> = named.collect();
-        let existing: BTreeSet<_> = blueprints
-            .iter()
-            .filter_map(|b| b["identifier"].as_str())
-            .collect();
-        assert_eq!(named, existing);
     }
 }
