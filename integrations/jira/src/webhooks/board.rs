@@ -79,7 +79,7 @@ mod tests {
     use crate::test_support::{Run, Site, sample};
 
     async fn run(site: &Site, body: &Value, selector: Value) -> Run {
-        crate::test_support::run(board {}, board::SPEC, site, body, selector).await
+        crate::test_support::run("board", site, body, selector).await
     }
 
     #[tokio::test]
@@ -139,7 +139,7 @@ mod tests {
         let body = json!({ "webhookEvent": "board_updated", "board": { "name": "OPS" } });
         assert_eq!(
             run(&site, &body, json!({})).await,
-            Run::Invalid("/board/id".to_owned())
+            Run::Invalid("invalid payload: no value at `/board/id`".to_owned())
         );
         let body = json!({ "webhookEvent": "board_configuration_changed", "configuration": {} });
         assert_eq!(run(&site, &body, json!({})).await, Run::Ignored);

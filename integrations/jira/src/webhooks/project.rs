@@ -49,7 +49,7 @@ mod tests {
     use crate::test_support::{Run, Site, sample};
 
     async fn run(site: &Site, body: &Value, selector: Value) -> Run {
-        crate::test_support::run(project {}, project::SPEC, site, body, selector).await
+        crate::test_support::run("project", site, body, selector).await
     }
 
     #[tokio::test]
