@@ -121,6 +121,8 @@ fn story() -> Story {
         deleted: 0,
         writes: Vec::new(),
         notes: Vec::new(),
+        outage: false,
+        repeats: 0,
     });
     story
 }

@@ -587,8 +587,9 @@ async fn the_app_config_comes_through_faults() {
 }
 
 #[tokio::test]
-async fn a_probe_tells_wrong_credentials() {
+async fn wrong_credentials_are_told_and_not_asked_about_by_every_event() {
     let port = FakePort::start().await;
+    port.catalog().catalog.probe().await.unwrap();
     port.fail_with_status(At::Token, &[401]);
     let catalog = port.catalog();
     let error = catalog.catalog.probe().await.unwrap_err();
@@ -597,7 +598,12 @@ async fn a_probe_tells_wrong_credentials() {
         error.to_string().contains("OCEAN__PORT__CLIENT_ID"),
         "{error}"
     );
-    catalog.catalog.probe().await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(words(&catalog.upsert(&["a"]).await), ["unavailable"]);
+    }
+    assert_eq!(port.count(At::Token), 2);
+    let trouble = catalog.catalog.trouble().unwrap();
+    assert!(trouble.contains("OCEAN__PORT__CLIENT_SECRET"), "{trouble}");
 }
 
 #[tokio::test]
@@ -836,11 +842,14 @@ async fn what_port_refuses_for_good_is_told_and_tolerated() {
 }
 
 #[tokio::test]
-async fn ports_own_defaults_are_waited_for() {
+async fn where_port_creates_the_resources_nothing_else_is_created() {
     let port = FakePort::start().await;
     port.world().provisioned = vec!["jira".to_owned()];
     port.world().flags = vec!["USE_PROVISIONED_DEFAULTS".to_owned()];
-    port.world().integration = Some(json!({"config": {"resources": []}}));
     prepare(&port).await.unwrap();
-    assert!(port.world().blueprints.is_empty());
+    let world = port.world();
+    assert!(world.blueprints.is_empty());
+    let integration = world.integration.as_ref().unwrap();
+    assert_eq!(integration["createPortResourcesOrigin"], "Port");
+    assert_eq!(integration["config"], json!({}));
 }

@@ -1,4 +1,4 @@
-//! Dispatch on the embedded store, interrupted again and again: everything that was accepted comes
+//! Dispatch on the embedded store, interrupted again and again, also at each of its failpoints: everything that was accepted comes
 //! to its end, and the events of a key take effect in order.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -142,6 +142,14 @@ impl Process {
         }
     }
 
+    /// Waits until every event has ended.
+    async fn drained(&self) {
+        while self.queue.pressure().pending > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.queue.flushed().await;
+    }
+
     /// Ends as by a signal that is not waited for: running handlers are cancelled.
     async fn interrupt(self) {
         self.supervisor.stop();
@@ -164,10 +172,7 @@ async fn everything_accepted_comes_to_its_end_in_order_across_interruptions() {
         process.interrupt().await;
     }
     let process = Process::start(folder.path(), &effects);
-    while process.queue.pressure().pending > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    process.queue.flushed().await;
+    process.drained().await;
     let journal = process.queue.journal().unwrap();
     let ended = journal
         .list(&Filter {
@@ -199,4 +204,86 @@ async fn everything_accepted_comes_to_its_end_in_order_across_interruptions() {
     assert_eq!(distinct.len(), done);
     drop(effects);
     process.interrupt().await;
+}
+
+// === Failpoints ===
+
+#[cfg(feature = "failpoints")]
+mod failpoints {
+    use std::{
+        env,
+        io::{BufRead as _, BufReader, Write as _},
+        process::{Command, Stdio},
+    };
+
+    use super::*;
+
+    const FOLDER: &str = "OCEAN_DISPATCH_CRASH_FOLDER";
+    const POINT: &str = "OCEAN_DISPATCH_CRASH_POINT";
+
+    /// Not a test of its own: the process that aborts. Prints each id that it was given.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn child() {
+        let (Ok(folder), Ok(point)) = (env::var(FOLDER), env::var(POINT)) else {
+            return;
+        };
+        // Few events are left to be resumed; one is enough.
+        let passes = if point == "dispatch.after_resume" { 1 } else { 20 };
+        ocean_core::failpoint::arm(&point, passes);
+        let process = Process::start(Path::new(&folder), &Effects::default());
+        for number in 0..EVENTS {
+            let id = process.accept(number).await;
+            writeln!(std::io::stderr().lock(), "{id}").expect("the parent listens");
+        }
+        process.drained().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn every_acknowledged_event_comes_to_its_end_whatever_point_the_process_dies_at() {
+        for point in [
+            "dispatch.before_handler",
+            "dispatch.after_handlers",
+            "dispatch.after_writes",
+            "dispatch.after_record",
+            "dispatch.after_resume",
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut acknowledged = Vec::new();
+            // What one process leaves is what the next resumes.
+            let points = match point {
+                "dispatch.after_resume" => vec!["dispatch.before_handler", point],
+                _ => vec![point],
+            };
+            for point in points {
+                acknowledged.extend(crashed(folder.path(), point));
+            }
+            assert!(!acknowledged.is_empty(), "{point}");
+            let process = Process::start(folder.path(), &Effects::default());
+            process.drained().await;
+            let journal = process.queue.journal().unwrap();
+            for id in acknowledged {
+                let (summary, _) = journal.show(&id).unwrap().unwrap();
+                let ended = [EventState::Done, EventState::Dead].contains(&summary.state);
+                assert!(ended, "{point}: {summary:?}");
+            }
+            process.interrupt().await;
+        }
+    }
+
+    /// Runs a process until it aborts at `point`, and gives the ids it was given.
+    fn crashed(folder: &Path, point: &str) -> Vec<String> {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["failpoints::child", "--exact", "--nocapture"])
+            .env(FOLDER, folder)
+            .env(POINT, point)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let numbers = |line: &String| line.parse::<i64>().is_ok();
+        let ids = lines.map_while(Result::ok).filter(numbers).collect();
+        assert!(!child.wait().unwrap().success(), "{point} was not passed");
+        ids
+    }
 }

@@ -10,10 +10,10 @@ use door_support::{Door, JSON, post};
 use expect_test::{Expect, expect};
 use flate2::{Compression, write::GzEncoder};
 use ocean_core::{
-    EventId,
+    BoxFuture, EventId,
     ingress::Check,
     queue::QueueError,
-    source::{Challenge, Locator, Source, Verification},
+    source::{Challenge, Locator, RawRequest, Secret, Source, Unverified, Verification, Verify},
 };
 use serde_json::json;
 
@@ -370,6 +370,52 @@ async fn signatures() {
     assert_eq!(door.post(URI, &gzipped(&right), &zipped).status, 401);
     assert_eq!(door.queue.events().len(), 2);
     assert_eq!(door.queue.events()[1].body(), body.as_bytes());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_form_is_signed_as_sent() {
+    let hmac = Verification::hmac_sha256("x-hub-signature-256")
+        .prefix("sha256=")
+        .secret("hmacSecret");
+    let door = Door::open(vec![open_source().verify(hmac).form_field("payload")]);
+    let form = "payload=%7B%22event%22%3A%22push%22%7D";
+    let headers = |signature: &str| {
+        format!(
+            "content-type: application/x-www-form-urlencoded\r\nx-hub-signature-256: sha256={signature}\r\n"
+        )
+    };
+    let decoded = signature("Jefe", br#"{"event":"push"}"#);
+    assert_eq!(door.post(URI, &headers(&decoded), form).status, 401);
+    let sent = signature("Jefe", form.as_bytes());
+    assert_eq!(door.post(URI, &headers(&sent), form).status, 200);
+    assert_eq!(door.queue.events()[0].name(), Some("push"));
+}
+
+struct Down;
+
+impl Verify for Down {
+    fn verify<'a>(
+        &'a self,
+        request: &'a RawRequest<'a>,
+        _: &'a [Secret],
+    ) -> BoxFuture<'a, Result<(), Unverified>> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            match request.body {
+                b"{}" => Ok(()),
+                _ => Err(Unverified::Unavailable("no keys yet".into())),
+            }
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_sender_that_cannot_be_verified_now_comes_back_later() {
+    let door = Door::open(vec![open_source().verify(Verification::custom(Down))]);
+    assert_eq!(door.post(URI, JSON, "{}").status, 200);
+    let answer = door.post(URI, JSON, "{ }");
+    expect![[r#"503 {"status":"error","error":"verifier_unavailable","message":"cannot verify at the moment: no keys yet"}"#]].assert_eq(&answer.line());
+    assert_eq!(answer.header("retry-after"), Some("10"));
 }
 
 fn signature(secret: &str, body: &[u8]) -> String {
@@ -839,6 +885,28 @@ async fn a_stop_ends_the_listener_and_idle_connections() {
     assert!(door.supervisor.join(Duration::from_secs(5)).await);
     assert!(idle.try_read().is_none(), "closed, not cut");
     assert!(std::net::TcpStream::connect(door.address).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_stop_answers_what_was_begun() {
+    let door = Door::open(vec![open_source()]);
+    let closed = door.queue.gate.lock().await;
+    let mut client = door.connect();
+    client.write(post(URI, JSON, "{}"));
+    door.queue.knocked.notified().await;
+    door.supervisor.stop();
+    let (joined, answer) = tokio::join!(door.supervisor.join(Duration::from_secs(5)), async {
+        // The listener is gone before the last request is answered.
+        while std::net::TcpStream::connect(door.address).is_ok() {
+            tokio::task::yield_now().await;
+        }
+        drop(closed);
+        tokio::task::spawn_blocking(move || client.read())
+            .await
+            .unwrap()
+    });
+    assert_eq!((joined, answer.status), (true, 200));
+    assert_eq!(door.queue.events().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

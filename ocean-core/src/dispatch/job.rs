@@ -30,6 +30,7 @@ use crate::{
     error::ProcessorError,
     event::{EventId, WebhookEvent},
     extract::EventContext,
+    failpoint,
     lane::{LaneEntry, Lanes},
     mapping::{Mapping, MappingHandle},
     outcome::RawResults,
@@ -241,6 +242,7 @@ impl Worker {
             }
         };
         let (at, began) = (self.clock.now(), Instant::now());
+        failpoint::hit("dispatch.before_handler");
         let result = match call.broken.take() {
             Some(error) => Err(error),
             None => {
@@ -285,6 +287,7 @@ impl Worker {
         suspect: Option<SemaphorePermit<'_>>,
         story: &mut Story,
     ) -> LaneEnd {
+        failpoint::hit("dispatch.after_handlers");
         let nothing = Arc::default();
         let inputs: SmallVec<[Input<'_>; 1]> = tried
             .iter()
@@ -300,6 +303,7 @@ impl Worker {
             telemetry: &self.telemetry,
         };
         let landed = landing.land(&inputs).await;
+        failpoint::hit("dispatch.after_writes");
         drop(suspect);
         let mut settlement = Settlement::new(event.id(), &self.telemetry.dispatch, landed);
         for (input, tried) in tried.iter().enumerate() {
@@ -366,6 +370,7 @@ impl Worker {
             _ => {}
         }
         self.queue.record(id, change);
+        failpoint::hit("dispatch.after_record");
     }
 
     fn pause(&self, ready: &Ready, entered: Option<&Entered>, end: JobEnd) -> JobEnd {

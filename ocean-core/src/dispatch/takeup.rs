@@ -7,6 +7,7 @@ use tokio::sync::SemaphorePermit;
 use super::{job::Worker, lanes::Ready, shared::Entered};
 use crate::{
     event::{EventId, WebhookEvent},
+    failpoint,
     queue::{Change, QueueError, Story},
 };
 
@@ -146,6 +147,7 @@ impl Worker {
             self.queue.record(loaded.event.id(), Change::Resumed);
         }
         self.queue.flushed().await;
+        failpoint::hit("dispatch.after_resume");
         Ok(suspect)
     }
 }

@@ -21,8 +21,8 @@ use super::{
 use crate::{
     clock::Clock,
     event::{EventId, WebhookEvent},
+    future::BoxFuture,
     lane::Lanes,
-    processor::BoxFuture,
 };
 
 /// Settings of a [`MemoryQueue`].

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 
 use crate::{
     event::{EventId, WebhookEvent},
+    future::BoxFuture,
     lane::Lanes,
-    processor::BoxFuture,
 };
 
 mod dedupe;

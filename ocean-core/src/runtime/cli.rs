@@ -6,7 +6,11 @@ use clap::{Args, Parser, Subcommand};
 
 /// Arguments of the binary; its name, version and settings are filled in by the integration.
 #[derive(Debug, Parser)]
-#[command(propagate_version = true, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    propagate_version = true,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

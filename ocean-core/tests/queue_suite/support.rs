@@ -55,6 +55,8 @@ pub(crate) fn story(processor: &str) -> Story {
         deleted: 0,
         writes: Vec::new(),
         notes: Vec::new(),
+        outage: false,
+        repeats: 0,
     });
     story
 }

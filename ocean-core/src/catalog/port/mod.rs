@@ -111,7 +111,7 @@ impl Catalog for PortCatalog {
                 .ok_or_else(|| CatalogError::Permanent {
                     message: format!(
                         "the integration `{}` has no mapping at Port",
-                        self.client.options.integration_identifier
+                        self.client.options.integration.identifier
                     )
                     .into(),
                 })

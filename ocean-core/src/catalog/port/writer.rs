@@ -46,8 +46,8 @@ impl PortWriter {
         let options = &client.options;
         Self {
             owner: Owner {
-                prefix: format!("port-ocean/{}/", options.integration_type),
-                suffix: format!("/{}/exporter", options.integration_identifier),
+                prefix: format!("port-ocean/{}/", options.integration.kind),
+                suffix: format!("/{}/exporter", options.integration.identifier),
             },
             client,
         }

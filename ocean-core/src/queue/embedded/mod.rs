@@ -63,7 +63,7 @@ use super::{
     Action, ActionResult, Change, Feed, Journal, NewEvent, Pressure, Queue, QueueError, Receipt,
     Stored,
 };
-use crate::{clock::Clock, event::EventId, processor::BoxFuture, telemetry::Telemetry};
+use crate::{clock::Clock, event::EventId, future::BoxFuture, telemetry::Telemetry};
 
 mod backlog;
 mod batch;

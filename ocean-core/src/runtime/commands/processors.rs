@@ -39,7 +39,9 @@ pub(crate) fn processors<I: Integration>(
             ]
         })
         .collect();
-    let head = ["NAME", "PATH", "KINDS", "FILTER", "KEY", "RETRIES", "VERIFIER", "AT"];
+    let head = [
+        "NAME", "PATH", "KINDS", "FILTER", "KEY", "RETRIES", "VERIFIER", "AT",
+    ];
     print(&table(&head, &rows))
 }
 
