@@ -61,7 +61,6 @@ impl SprintSelector {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::*;
     use crate::test_support::{Run, Site, sample};
 
     async fn run(site: &Site, body: &Value, selector: Value) -> Run {
