@@ -113,7 +113,6 @@ fn milliseconds(text: &str) -> Option<i64> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::*;
     use crate::test_support::{Run, Site, sample};
 
     async fn run(site: &Site, body: &Value, selector: Value) -> Run {
