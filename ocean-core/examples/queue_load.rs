@@ -208,8 +208,6 @@ fn story() -> Story {
     let run = story.run_mut("issue", Some("issue-0"));
     run.state = RunState::Done;
     run.attempts.push(Attempt {
-        outage: false,
-        repeats: 0,
         at: Timestamp::now(),
         took_ms: 12,
         error: Vec::new(),

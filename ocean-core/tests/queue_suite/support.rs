@@ -46,8 +46,6 @@ pub(crate) fn story(processor: &str) -> Story {
     let run = story.run_mut(processor, Some("issue-0"));
     run.state = RunState::Done;
     run.attempts.push(Attempt {
-        outage: false,
-        repeats: 0,
         at: Timestamp::UNIX_EPOCH,
         took_ms: 5,
         error: vec!["outer".into(), "inner".into()],
