@@ -96,6 +96,19 @@ impl Bench {
 #[tokio::test]
 async fn every_sample_has_its_effect() {
     let bench = Bench::start(mapping()).await;
+    // What the samples delete is there before, as in life.
+    let owner = "port-ocean/jira/0.1.0/my-jira/exporter";
+    for (blueprint, identifier) in [
+        ("issue", "OPS-9"),
+        ("project", "OLD"),
+        ("user", "557058:6b7f2c1e-2f0b-4c8e-9a56-1d2e3f405162"),
+        ("release", "1004"),
+        ("board", "7"),
+        ("sprint", "11"),
+        ("worklog", "79"),
+    ] {
+        bench.port.put(blueprint, identifier, owner);
+    }
     let mut story = String::new();
     for sample in kit().samples {
         let before = bench.port.writes().len();
