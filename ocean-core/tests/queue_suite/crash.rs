@@ -21,7 +21,7 @@ use std::{
 use ocean_core::{
     EventId, EventParts,
     queue::{
-        Change, EventState, Journal as _, Queue, QueueError, Receipt, Story,
+        Change, EventState, Queue, QueueError, Receipt, Story,
         embedded::{OpenError, Reader},
     },
 };
