@@ -228,7 +228,11 @@ mod failpoints {
             return;
         };
         // Few events are left to be resumed; one is enough.
-        let passes = if point == "dispatch.after_resume" { 1 } else { 20 };
+        let passes = if point == "dispatch.after_resume" {
+            1
+        } else {
+            20
+        };
         ocean_core::failpoint::arm(&point, passes);
         let process = Process::start(Path::new(&folder), &Effects::default());
         for number in 0..EVENTS {
