@@ -149,7 +149,8 @@ async fn every_sample_has_its_effect() {
         work is logged: done + worklog/77
         logged work changes: done + worklog/78
         logged work is deleted: done - worklog/79
-    "#]].assert_eq(&story);
+    "#]]
+    .assert_eq(&story);
 }
 
 #[tokio::test]
@@ -199,7 +200,8 @@ async fn the_default_mapping_makes_the_issue_of_the_documentation() {
             "assignee": "5b10a2844c20165700ede21a",
             "reporter": "712020:3c1f4a52-9f0e-4a7b-8d55-0f6f2a1f7c11"
           }
-        }"#]].assert_eq(&serde_json::to_string_pretty(&entity).unwrap());
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&entity).unwrap());
 }
 
 #[tokio::test]

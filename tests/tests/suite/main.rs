@@ -5,6 +5,7 @@ mod commands;
 mod crash;
 mod door;
 mod fates;
+mod guide;
 mod house;
 mod jira;
 mod support;
