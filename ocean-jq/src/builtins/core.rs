@@ -468,7 +468,7 @@ fn string_indices<'a>(ctx: &mut Ctx<'a>, text: &Value<'a>, wanted: &Value<'a>) -
         wanted.as_str().unwrap_or_default(),
     );
     if wanted.is_empty() {
-        return Ok(Value::NULL);
+        return ctx.array(Vec::new());
     }
     let mut found = Vec::new();
     for (position, (at, _)) in text.char_indices().enumerate() {
