@@ -17,17 +17,34 @@ use ocean_jq::{Document, Limits, Options, Program, Value};
 type Filter = jaq_core::compile::Filter<jaq_core::Native<data::JustLut<Val>>>;
 
 fn jaq_compile(text: &str) -> Option<Filter> {
-    let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-    let funs = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
+    let defs = jaq_core::defs()
+        .chain(jaq_std::defs())
+        .chain(jaq_json::defs());
+    let funs = jaq_core::funs()
+        .chain(jaq_std::funs())
+        .chain(jaq_json::funs());
     let arena = Arena::default();
-    let modules = Loader::new(defs).load(&arena, File { code: text, path: () }).ok()?;
-    jaq_core::Compiler::default().with_funs(funs).compile(modules).ok()
+    let modules = Loader::new(defs)
+        .load(
+            &arena,
+            File {
+                code: text,
+                path: (),
+            },
+        )
+        .ok()?;
+    jaq_core::Compiler::default()
+        .with_funs(funs)
+        .compile(modules)
+        .ok()
 }
 
 fn jaq_first(filter: &Filter, input: &Val) -> Option<Result<Val, String>> {
     let ctx = Ctx::<data::JustLut<Val>>::new(&filter.lut, Vars::new([]));
     let mut outputs = filter.id.run((ctx, input.clone())).map(unwrap_valr);
-    outputs.next().map(|output| output.map_err(|error| error.to_string()))
+    outputs
+        .next()
+        .map(|output| output.map_err(|error| error.to_string()))
 }
 
 fn compile(text: &str) -> Program {
@@ -36,40 +53,63 @@ fn compile(text: &str) -> Program {
 
 fn evaluate(programs: &[Program], root: &Value<'_>) -> usize {
     let mut limits = Limits::default();
-    let outputs = programs.iter().map(|program| program.first(root, &mut limits));
-    outputs.filter(|output| matches!(output, Ok(Some(_)))).count()
+    let outputs = programs
+        .iter()
+        .map(|program| program.first(root, &mut limits));
+    outputs
+        .filter(|output| matches!(output, Ok(Some(_))))
+        .count()
 }
 
 fn to_values(programs: &[Program], bytes: &[u8]) -> Vec<serde_json::Value> {
     let document = Document::parse(bytes).expect("the documents are valid");
     let root = document.root();
     let mut limits = Limits::default();
-    let outputs = programs.iter().map(|program| match program.first(&root, &mut limits) {
-        Ok(Some(value)) => value.to_serde(),
-        _ => serde_json::Value::Null,
-    });
+    let outputs = programs
+        .iter()
+        .map(|program| match program.first(&root, &mut limits) {
+            Ok(Some(value)) => value.to_serde(),
+            _ => serde_json::Value::Null,
+        });
     outputs.collect()
 }
 
 fn entities(criterion: &mut Criterion) {
     for entity in entities::all() {
         let bytes = entity.document.as_bytes();
-        let programs: Vec<Program> = entity.expressions.iter().map(|text| compile(text)).collect();
+        let programs: Vec<Program> = entity
+            .expressions
+            .iter()
+            .map(|text| compile(text))
+            .collect();
         let document = Document::parse(bytes).expect("the documents are valid");
         let root = document.root();
         let value = read::parse_single(bytes).expect("the documents are valid");
-        let filters: Vec<Filter> =
-            entity.expressions.iter().filter_map(|text| jaq_compile(text)).collect();
-        let failing = filters.iter().filter(|filter| !matches!(jaq_first(filter, &value), Some(Ok(_)))).count();
+        let filters: Vec<Filter> = entity
+            .expressions
+            .iter()
+            .filter_map(|text| jaq_compile(text))
+            .collect();
+        let failing = filters
+            .iter()
+            .filter(|filter| !matches!(jaq_first(filter, &value), Some(Ok(_))))
+            .count();
         let mut group = criterion.benchmark_group(format!(
             "{}_{}B_{}expressions_jaq_fails_{failing}",
             entity.name,
             bytes.len(),
             programs.len()
         ));
-        group.bench_function("evaluate/ocean", |b| b.iter(|| evaluate(&programs, black_box(&root))));
+        group.bench_function("evaluate/ocean", |b| {
+            b.iter(|| evaluate(&programs, black_box(&root)))
+        });
         group.bench_function("evaluate/jaq", |b| {
-            b.iter(|| filters.iter().filter_map(|filter| jaq_first(filter, black_box(&value))).count());
+            b.iter(|| {
+                filters
+                    .iter()
+                    .filter_map(|filter| jaq_first(filter, black_box(&value)))
+                    .count()
+            });
         });
         group.bench_function("bytes_to_values/ocean", |b| {
             b.iter(|| to_values(&programs, black_box(bytes)));
@@ -77,17 +117,30 @@ fn entities(criterion: &mut Criterion) {
         group.bench_function("bytes_to_values/jaq", |b| {
             b.iter(|| {
                 let value = read::parse_single(black_box(bytes)).expect("valid");
-                filters.iter().filter_map(|filter| jaq_first(filter, &value)).count()
+                filters
+                    .iter()
+                    .filter_map(|filter| jaq_first(filter, &value))
+                    .count()
             });
         });
-        group.bench_function("parse/ocean", |b| b.iter(|| Document::parse(black_box(bytes))));
+        group.bench_function("parse/ocean", |b| {
+            b.iter(|| Document::parse(black_box(bytes)))
+        });
         let mut reused = Document::default();
-        group.bench_function("parse/ocean_reused", |b| b.iter(|| reused.reparse(black_box(bytes))));
+        group.bench_function("parse/ocean_reused", |b| {
+            b.iter(|| reused.reparse(black_box(bytes)))
+        });
         group.bench_function("parse/serde_json", |b| {
             b.iter(|| serde_json::from_slice::<serde_json::Value>(black_box(bytes)));
         });
         group.bench_function("compile_all/ocean", |b| {
-            b.iter(|| entity.expressions.iter().map(|text| compile(black_box(text))).count());
+            b.iter(|| {
+                entity
+                    .expressions
+                    .iter()
+                    .map(|text| compile(black_box(text)))
+                    .count()
+            });
         });
         group.finish();
     }
@@ -95,9 +148,10 @@ fn entities(criterion: &mut Criterion) {
 
 fn heavy(criterion: &mut Criterion) {
     let text = entities::regex_input();
-    for (name, program, input) in
-        [("generators", entities::GENERATORS, "null"), ("regexes", entities::REGEXES, text.as_str())]
-    {
+    for (name, program, input) in [
+        ("generators", entities::GENERATORS, "null"),
+        ("regexes", entities::REGEXES, text.as_str()),
+    ] {
         let compiled = compile(program);
         let document = Document::parse(input.as_bytes()).expect("valid");
         let root = document.root();
@@ -105,9 +159,15 @@ fn heavy(criterion: &mut Criterion) {
         let value = read::parse_single(input.as_bytes()).expect("valid");
         let mut group = criterion.benchmark_group(name);
         group.bench_function("ocean", |b| {
-            b.iter(|| compiled.first(black_box(&root), &mut Limits::default()).map(|value| value.is_some()));
+            b.iter(|| {
+                compiled
+                    .first(black_box(&root), &mut Limits::default())
+                    .map(|value| value.is_some())
+            });
         });
-        group.bench_function("jaq", |b| b.iter(|| jaq_first(&filter, black_box(&value)).is_some()));
+        group.bench_function("jaq", |b| {
+            b.iter(|| jaq_first(&filter, black_box(&value)).is_some())
+        });
         group.finish();
     }
 }

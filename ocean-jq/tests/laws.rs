@@ -30,8 +30,10 @@ fn json() -> impl Strategy<Value = String> {
         prop_oneof![
             prop::collection::vec(inner, 0..5).prop_map(|items| format!("[{}]", items.join(","))),
             prop::collection::vec(entry, 0..5).prop_map(|entries| {
-                let entries: Vec<String> =
-                    entries.iter().map(|(key, value)| format!("{key}:{value}")).collect();
+                let entries: Vec<String> = entries
+                    .iter()
+                    .map(|(key, value)| format!("{key}:{value}"))
+                    .collect();
                 format!("{{{}}}", entries.join(","))
             })
         ]
@@ -42,7 +44,9 @@ fn json() -> impl Strategy<Value = String> {
 fn holds(program: &str, input: &str) -> bool {
     let program = Program::compile(program, &Options::default()).unwrap();
     let document = Document::parse(input.as_bytes()).unwrap();
-    let outputs = program.all(&document.root(), &mut Limits::default()).unwrap();
+    let outputs = program
+        .all(&document.root(), &mut Limits::default())
+        .unwrap();
     !outputs.is_empty() && outputs.iter().all(|value| value.as_bool() == Some(true))
 }
 
@@ -70,7 +74,6 @@ proptest! {
     #[test]
     fn what_is_deleted_is_gone(json in json()) {
         prop_assert!(holds(". as $v | ([paths] | length) as $n | all(paths; . as $p | ($v | delpaths([$p]) | [paths] | length) < $n)", &json));
-        prop_assert!(holds("del(.[]?) | length? // 0 | . == 0 or true", &json));
         prop_assert!(holds("delpaths([]) == .", &json));
         prop_assert!(holds("delpaths([[]]) == null", &json));
     }
@@ -79,7 +82,6 @@ proptest! {
     fn updates_agree_with_rebuilding(json in json()) {
         prop_assert!(holds("[.]|map_values(.) == .", &json));
         prop_assert!(holds("((.. | select(type == \"string\")) |= length) == walk(if type == \"string\" then length else . end)", &json));
-        prop_assert!(holds("(tostream | [.]) as $x | true", &json));
         prop_assert!(holds("fromstream(tostream) == .", &json));
         prop_assert!(holds("if type == \"object\" then (to_entries | from_entries) == . else true end", &json));
     }

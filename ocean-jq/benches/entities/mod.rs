@@ -11,9 +11,21 @@ pub struct Entity {
 
 pub fn all() -> [Entity; 3] {
     [
-        Entity { name: "jira", document: jira(), expressions: &JIRA },
-        Entity { name: "pull_request", document: pull_request(), expressions: &PULL_REQUEST },
-        Entity { name: "kubernetes", document: kubernetes(), expressions: &KUBERNETES },
+        Entity {
+            name: "jira",
+            document: jira(),
+            expressions: &JIRA,
+        },
+        Entity {
+            name: "pull_request",
+            document: pull_request(),
+            expressions: &PULL_REQUEST,
+        },
+        Entity {
+            name: "kubernetes",
+            document: kubernetes(),
+            expressions: &KUBERNETES,
+        },
     ]
 }
 
@@ -82,16 +94,21 @@ const KUBERNETES: [&str; 17] = [
 ];
 
 /// A program that only makes and folds values.
-pub const GENERATORS: &str =
-    "[range(2000) | select(. % 3 == 0) | {k: (. % 7), v: .}] | group_by(.k) | map({k: .[0].k, s: (map(.v) | add)})";
+pub const GENERATORS: &str = "[range(2000) | select(. % 3 == 0) | {k: (. % 7), v: .}] | group_by(.k) | map({k: .[0].k, s: (map(.v) | add)})";
 
 /// A program that only matches and replaces, over a long text.
-pub const REGEXES: &str =
-    "[.[] | gsub(\"(?<word>[a-z]+)-(?<number>\\\\d+)\"; \"\\(.number)_\\(.word)\") | scan(\"\\\\d+\")] | length";
+pub const REGEXES: &str = "[.[] | gsub(\"(?<word>[a-z]+)-(?<number>\\\\d+)\"; \"\\(.number)_\\(.word)\") | scan(\"\\\\d+\")] | length";
 
 pub fn regex_input() -> String {
-    let lines: Vec<String> =
-        (0..200).map(|n| format!("\"release-{n} fixes bug-{} and task-{}, see doc\"", n * 7, n * 13)).collect();
+    let lines: Vec<String> = (0..200)
+        .map(|n| {
+            format!(
+                "\"release-{n} fixes bug-{} and task-{}, see doc\"",
+                n * 7,
+                n * 13
+            )
+        })
+        .collect();
     format!("[{}]", lines.join(","))
 }
 
@@ -130,8 +147,15 @@ fn jira() -> String {
 fn account(name: &str) -> String {
     let api = format!("https://api.forge.example/users/{name}");
     let links: Vec<String> = [
-        "followers", "following{/other_user}", "gists{/gist_id}", "starred{/owner}{/repo}", "subscriptions", "orgs",
-        "repos", "events{/privacy}", "received_events",
+        "followers",
+        "following{/other_user}",
+        "gists{/gist_id}",
+        "starred{/owner}{/repo}",
+        "subscriptions",
+        "orgs",
+        "repos",
+        "events{/privacy}",
+        "received_events",
     ]
     .iter()
     .map(|link| {
@@ -160,7 +184,16 @@ fn pull_request() -> String {
     let people = ["octoCat", "hubot_the_2nd", "monaLisa", "dev_one"].map(account);
     format!(
         r#"{{"url":"https://api.forge.example/repos/acme/payments/pulls/1347","id":1934857261,"node_id":"MDExOlB1bGxSZXF1ZXN0MQ==","html_url":"https://forge.example/acme/payments/pull/1347","number":1347,"state":"closed","locked":false,"title":"Amaze \"new\" feature","user":{},"body":"Please pull these\nchanges in!","labels":[{{"id":208045946,"name":"bug","color":"f29513","default":true}}],"milestone":null,"created_at":"2024-03-01T09:00:00Z","updated_at":"2024-03-05T10:11:12Z","closed_at":"2024-03-05T10:11:12Z","merged_at":"2024-03-05T10:11:12Z","merge_commit_sha":"e5bd3914e2e596debea16f433f57875b5b90bcd6","assignee":{},"assignees":[{},{}],"requested_reviewers":[{},{}],"draft":false,"head":{{"label":"acme:feature","ref":"feature","sha":"6dcb09b5b57875f334f61aebed695e2e4193db5e","user":{},"repo":{}}},"base":{{"label":"acme:main","ref":"main","sha":"6dcb09b5b57875f334f61aebed695e2e4193db5e","user":{},"repo":{}}},"author_association":"MEMBER","merged":true,"comments":10,"commits":3,"additions":100,"deletions":3,"changed_files":5}}"#,
-        people[0], people[1], people[1], people[2], people[2], people[3], people[0], repository(), people[0], repository(),
+        people[0],
+        people[1],
+        people[1],
+        people[2],
+        people[2],
+        people[3],
+        people[0],
+        repository(),
+        people[0],
+        repository(),
     )
 }
 
@@ -180,7 +213,11 @@ fn kubernetes() -> String {
         })
         .collect();
     let fields: Vec<String> = (0..60)
-        .map(|n| format!(r#""f:field{n}":{{"f:a":{{}},"f:b":{{}},"k:{{\"uid\":\"{n}\"}}":{{".":{{}}}}}}"#))
+        .map(|n| {
+            format!(
+                r#""f:field{n}":{{"f:a":{{}},"f:b":{{}},"k:{{\"uid\":\"{n}\"}}":{{".":{{}}}}}}"#
+            )
+        })
         .collect();
     format!(
         r#"{{"apiVersion":"apps/v1","kind":"Deployment","metadata":{{"name":"payments","namespace":"production","uid":"8e1f2a9c-0b7d-4c3e-9a55-2f1c6d7e8f90","resourceVersion":"123456789","generation":12,"creationTimestamp":"2024-03-01T09:00:00Z","labels":{{"app":"payments","team":"core","tier":"backend"}},"annotations":{{"deployment.kubernetes.io/revision":"12"}},"managedFields":[{{"manager":"controller","operation":"Update","apiVersion":"apps/v1","fieldsV1":{{{}}}}}]}},"spec":{{"replicas":3,"selector":{{"matchLabels":{{"app":"payments"}}}},"template":{{"metadata":{{"labels":{{"app":"payments"}}}},"spec":{{"containers":[{}],"restartPolicy":"Always","serviceAccountName":"payments"}}}},"strategy":{{"type":"RollingUpdate","rollingUpdate":{{"maxSurge":"25%"}}}}}},"status":{{"observedGeneration":12,"replicas":3,"availableReplicas":3,"conditions":[{{"type":"Available","status":"True"}},{{"type":"Progressing","status":"True"}}]}}}}"#,
