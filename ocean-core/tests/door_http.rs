@@ -463,6 +463,39 @@ async fn arrays_are_batches_where_the_source_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_million_brackets_are_just_bad_json() {
+    let door = Door::open(vec![open_source().arrays()]);
+    let deep = "[".repeat(1_000_000);
+    for body in [
+        deep.clone(),
+        format!("{{\"a\":{deep}"),
+        format!("[{{\"a\":{deep}"),
+    ] {
+        let answer = door.post(URI, JSON, &body);
+        assert_eq!(
+            (answer.status, answer.json()["error"].clone()),
+            (400, json!("bad_json"))
+        );
+    }
+    let closed = format!("{{\"a\":{deep}{}}}", "]".repeat(1_000_000));
+    let answer = door.post(URI, JSON, &closed);
+    assert_eq!(
+        (answer.status, answer.json()["error"].clone()),
+        (400, json!("bad_json"))
+    );
+    let answer = door.post(URI, JSON, format!("[{closed}]"));
+    assert_eq!(
+        (answer.status, answer.json()["error"].clone()),
+        (400, json!("bad_json"))
+    );
+    assert_eq!(
+        door.post(URI, JSON, "{}").status,
+        200,
+        "the door still stands"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_elements_of_a_batch_do_not_pass_for_duplicates_of_each_other() {
     let door = Door::open(vec![open_source().arrays()]);
     let headers = format!("{JSON}x-delivery: d1\r\n");

@@ -121,6 +121,7 @@ impl Api {
                 Ok(json!({ "processors": processors }))
             }
             ["mapping"] => Ok(self.mapping()),
+            ["mapping", "refresh"] => Ok(self.refresh_mapping()),
             _ => Err(Problem::NotFound("such call")),
         }
     }
@@ -138,7 +139,26 @@ impl Api {
     }
 
     fn mapping(&self) -> Value {
-        json!({ "loaded": self.mapping.current().is_some() })
+        let current = self.mapping.current();
+        let resources: Vec<_> = current
+            .iter()
+            .flat_map(|mapping| {
+                let resources = mapping.resources();
+                resources.map(|resource| {
+                    let query = mapping.query(resource.index);
+                    json!({"index": resource.index, "kind": &*resource.kind, "query": &*query})
+                })
+            })
+            .collect();
+        let mut status =
+            serde_json::to_value(self.mapping.status()).expect("a status serializes to JSON");
+        status["resources"] = resources.into();
+        status
+    }
+
+    fn refresh_mapping(&self) -> Value {
+        self.mapping.refresh_now();
+        json!({"status": "asked"})
     }
 
     async fn events(&self, filter: Filter) -> Result<Value, Problem> {

@@ -79,6 +79,13 @@ pub(super) enum JobEnd {
     Over,
     /// It ran and is tried again after this time.
     Again(Duration),
+    /// It ran and could not write its results, because the catalog is out of reach.
+    Outage {
+        /// The wait before the event is tried again.
+        again: Duration,
+        /// The wait before the catalog is worth another try.
+        catalog: Duration,
+    },
     /// It could not run yet and is taken up after this time.
     Later(Duration),
     /// The process is about to end; what becomes of the event is the next one's business.
@@ -203,10 +210,13 @@ impl Worker {
             to_call.extend(calls(registered, &event, mapping.resources(), &mut story));
         }
         let tried = self.call_all(to_call, &event, handler).await;
-        let end = self
+        let (end, outage) = self
             .settle(tried, &event, &mapping, suspect, &mut story)
             .await;
-        self.conclude(ready, Some(&event), end, story)
+        match (self.conclude(ready, Some(&event), end, story), outage) {
+            (JobEnd::Again(again), Some(catalog)) => JobEnd::Outage { again, catalog },
+            (end, _) => end,
+        }
     }
 
     // --- Calling ---
@@ -286,7 +296,7 @@ impl Worker {
         mapping: &Mapping,
         suspect: Option<SemaphorePermit<'_>>,
         story: &mut Story,
-    ) -> LaneEnd {
+    ) -> (LaneEnd, Option<Duration>) {
         failpoint::hit("dispatch.after_handlers");
         let nothing = Arc::default();
         let inputs: SmallVec<[Input<'_>; 1]> = tried
@@ -305,6 +315,9 @@ impl Worker {
         let landed = landing.land(&inputs).await;
         failpoint::hit("dispatch.after_writes");
         drop(suspect);
+        let errors = landed.values().filter_map(|landed| landed.error.as_ref());
+        let outages = errors.filter(|error| error.is_outage());
+        let outage = outages.filter_map(ProcessorError::delay).min();
         let mut settlement = Settlement::new(event.id(), &self.telemetry.dispatch, landed);
         for (input, tried) in tried.iter().enumerate() {
             settlement.settle(input, tried, story);
@@ -312,15 +325,14 @@ impl Worker {
                 self.report(&tried.call, event, error).await;
             }
         }
-        match settlement.again() {
-            Some(delay) => LaneEnd::Again(
-                self.clock
-                    .now()
-                    .saturating_add(delay)
-                    .unwrap_or(Timestamp::MAX),
-            ),
+        let end = match settlement.again() {
+            Some(delay) => {
+                let date = self.clock.now().saturating_add(delay);
+                LaneEnd::Again(date.unwrap_or(Timestamp::MAX))
+            }
             None => LaneEnd::Through,
-        }
+        };
+        (end, outage)
     }
 
     // --- Concluding ---

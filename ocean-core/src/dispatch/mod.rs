@@ -39,6 +39,7 @@ use crate::{
 mod attempt;
 mod calls;
 mod driver;
+mod gate;
 mod job;
 mod lanes;
 mod pointer;

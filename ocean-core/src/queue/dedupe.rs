@@ -1,7 +1,8 @@
 //! Deduplication: which deliveries were accepted within the window, by a hash of path and delivery
 //! id.
 //!
-//! An entry takes 16 bytes, so the map answers only "perhaps, look at event N": whoever finds an
+//! An entry takes 16 bytes and their number is bounded, so that memory is as well: beyond the bound
+//! the oldest are forgotten before the window is over. The map answers only "perhaps, look at event N": whoever finds an
 //! entry compares the stored event itself. The hash is keyed at random in each process, so that no
 //! sender can aim at a collision.
 
@@ -10,10 +11,17 @@ use std::{
     hash::{BuildHasher, BuildHasherDefault, Hash as _, Hasher},
 };
 
-/// Accepted deliveries of the window, about 35 bytes each.
+/// The bound on deliveries: as many as a table of 2^22 places holds, which takes 71 MB. It is
+/// reached at 42 deliveries a second over 24 hours.
+pub(super) const MAX_DELIVERIES: usize = (1 << 22) / 8 * 7;
+/// The parts of the window, and of the bound, that are forgotten at once.
+const STRETCHES: usize = 64;
+
+/// Accepted deliveries of the window, 20 to 40 bytes each.
 #[derive(Debug)]
 pub(super) struct Dedupe {
     window_micros: i64,
+    max: usize,
     keys: RandomState,
     seen: HashMap<u64, i64, BuildHasherDefault<Identity>>,
     // At which id each stretch of time began, so that expiry needs no date for each entry.
@@ -24,6 +32,7 @@ pub(super) struct Dedupe {
 struct Stretch {
     first_id: i64,
     began_micros: i64,
+    count: usize,
 }
 
 /// A delivery's key in [`Dedupe`].
@@ -38,12 +47,13 @@ pub(super) struct Undo {
 }
 
 impl Dedupe {
-    /// Remembers deliveries for `window`.
-    pub(super) fn new(window: std::time::Duration, capacity: usize) -> Self {
+    /// Remembers up to `max` deliveries for `window`.
+    pub(super) fn new(window: std::time::Duration, max: usize) -> Self {
         Self {
+            max,
             window_micros: i64::try_from(window.as_micros()).unwrap_or(i64::MAX),
             keys: RandomState::new(),
-            seen: HashMap::with_capacity_and_hasher(capacity, BuildHasherDefault::default()),
+            seen: HashMap::default(),
             stretches: VecDeque::new(),
         }
     }
@@ -70,16 +80,26 @@ impl Dedupe {
     /// Remembers event `id`, received at `received_micros`, under `key`. Ids must grow from call to
     /// call.
     pub(super) fn insert(&mut self, key: Key, id: i64, received_micros: i64) -> Undo {
-        let stretch_micros = self.window_micros / 64;
-        let last = self.stretches.back();
-        // A clock that jumped back begins a stretch as well, or its entries would stay too long.
-        if last
-            .is_none_or(|last| received_micros.abs_diff(last.began_micros) as i64 > stretch_micros)
-        {
-            self.stretches.push_back(Stretch {
+        if self.seen.len() >= self.max && !self.stretches.is_empty() {
+            self.forget(1);
+        }
+        let (longest_micros, largest) = (
+            self.window_micros.unsigned_abs() / STRETCHES as u64,
+            self.max / STRETCHES,
+        );
+        match self.stretches.back_mut() {
+            // A clock that jumped back begins a stretch as well, or its entries would stay too long.
+            Some(last)
+                if received_micros.abs_diff(last.began_micros) <= longest_micros
+                    && last.count <= largest =>
+            {
+                last.count += 1;
+            }
+            _ => self.stretches.push_back(Stretch {
                 first_id: id,
                 began_micros: received_micros,
-            });
+                count: 1,
+            }),
         }
         Undo {
             key,
@@ -97,18 +117,21 @@ impl Dedupe {
 
     /// Forgets what fell out of the window; cheap unless a stretch of time ended.
     pub(super) fn expire(&mut self, now_micros: i64) {
-        let mut first_kept = None;
         // A stretch ends where the next begins, so the oldest goes when the second is too old.
-        while let Some(next) = self.stretches.get(1).copied() {
-            if self.within_window(next.began_micros, now_micros) {
-                break;
-            }
-            self.stretches.pop_front();
-            first_kept = Some(next.first_id);
+        let old = self.stretches.iter().skip(1);
+        let gone = old
+            .take_while(|next| !self.within_window(next.began_micros, now_micros))
+            .count();
+        self.forget(gone);
+    }
+
+    fn forget(&mut self, stretches: usize) {
+        if stretches == 0 {
+            return;
         }
-        if let Some(first_kept) = first_kept {
-            self.seen.retain(|_, id| *id >= first_kept);
-        }
+        self.stretches.drain(..stretches);
+        let first_kept = self.stretches.front().map_or(i64::MAX, |s| s.first_id);
+        self.seen.retain(|_, id| *id >= first_kept);
     }
 
     #[cfg(test)]
@@ -145,7 +168,7 @@ mod tests {
 
     #[test]
     fn entries_expire_with_the_window_and_not_before() {
-        let mut dedupe = Dedupe::new(Duration::from_secs(64), 0);
+        let mut dedupe = Dedupe::new(Duration::from_secs(64), usize::MAX);
         for second in 0..200 {
             let key = dedupe.key("/webhook", &second.to_string());
             dedupe.insert(key, second, second * SECOND);
@@ -159,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_jumps_back_does_not_keep_entries_for_ever() {
-        let mut dedupe = Dedupe::new(Duration::from_secs(64), 0);
+        let mut dedupe = Dedupe::new(Duration::from_secs(64), usize::MAX);
         let key = dedupe.key("/webhook", "before the jump");
         dedupe.insert(key, 1, 1_000_000 * SECOND);
         for second in 0..200 {
@@ -171,15 +194,27 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_entries_is_bounded_and_the_newest_are_kept() {
+        let mut dedupe = Dedupe::new(Duration::from_secs(1000), 640);
+        for id in 0..5000 {
+            let key = dedupe.key("/webhook", &id.to_string());
+            dedupe.insert(key, id, 0);
+            assert!(dedupe.len() <= 640);
+        }
+        let known = |id: i64| dedupe.find(dedupe.key("/webhook", &id.to_string())) == Some(id);
+        assert!((5000 - 600..5000).all(known));
+    }
+
+    #[test]
     fn the_path_is_part_of_the_key() {
-        let dedupe = Dedupe::new(Duration::from_secs(1), 0);
+        let dedupe = Dedupe::new(Duration::from_secs(1), usize::MAX);
         assert_ne!(dedupe.key("/a", "1"), dedupe.key("/b", "1"));
         assert_ne!(dedupe.key("/a", "b1"), dedupe.key("/ab", "1"));
     }
 
     #[test]
     fn undo_restores_what_was_there() {
-        let mut dedupe = Dedupe::new(Duration::from_secs(1), 0);
+        let mut dedupe = Dedupe::new(Duration::from_secs(1), usize::MAX);
         let key = dedupe.key("/a", "1");
         dedupe.insert(key, 1, 0);
         let undo = dedupe.insert(key, 2, 0);

@@ -104,7 +104,7 @@ pub(crate) struct SimulateArgs {
     /// An app config, YAML or JSON; default: the integration's own.
     #[arg(long, value_name = "FILE")]
     pub(crate) mapping: Option<PathBuf>,
-    /// Ask the built-in stand-in instead of the tool.
+    /// Ask the built-in stand-in instead of the tool; so it is anyway without settings of the tool.
     #[arg(long)]
     pub(crate) dev: bool,
     /// Print JSON.

@@ -115,9 +115,14 @@ pub(crate) async fn serve<I: Integration>(
     info!(address = %listening.public, "Listening for events.");
     on_listening(&prepared, listening);
     let (context, state) = (prepared.context.clone(), prepared.state.clone());
+    let mut stop = supervisor.shutdown();
     supervisor.spawn("integration", async move {
-        if let Err(problem) = I::on_start(context, state).await {
-            warn!(%problem, "The integration's own start failed; events are received all the same.");
+        // It may go on as long as the server runs, or be in a slow call of the tool.
+        tokio::select! {
+            started = I::on_start(context, state) => if let Err(problem) = started {
+                warn!(%problem, "The integration's own start failed; events are received all the same.");
+            },
+            () = stop.requested() => {}
         }
     });
 

@@ -178,9 +178,10 @@ fn null_fields_are_in_the_story() {
         resources: &[0],
         results: &results,
     }]);
-    assert_eq!(
-        plan.notes[0].1.to_string(),
-        "issue-0: `title` is null (program: .a.b): Cannot index number with \"b\""
+    let note = plan.notes[0].1.to_string();
+    assert!(
+        note.starts_with("issue-0: `title` is null (program: .a.b): Cannot index number"),
+        "{note}"
     );
 }
 

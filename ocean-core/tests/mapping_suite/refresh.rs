@@ -6,10 +6,9 @@ use std::{
 };
 
 use ocean_core::{
-    Assets, Clock, StartError,
+    Assets, BoxFuture, Clock, StartError,
     catalog::{Catalog, CatalogError, ChangeSet, Processing, RawShipment, Written},
     mapping::{DEFAULT_TTL, MappingHandle, MappingOptions, RefreshParts, Status, refresh},
-    processor::BoxFuture,
     supervisor::Supervisor,
     telemetry::Telemetry,
 };

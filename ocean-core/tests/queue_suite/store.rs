@@ -46,7 +46,6 @@ async fn a_restart_finds_everything_again() {
     let retried = stored(&queue, "retried").await;
     let dead = stored(&queue, "dead").await;
     queue.record(done, Change::Done(story("a")));
-    queue.record(retried, Change::Resumed);
     queue.record(
         retried,
         Change::Retry {
@@ -54,6 +53,7 @@ async fn a_restart_finds_everything_again() {
             story: story("b"),
         },
     );
+    queue.record(retried, Change::Resumed);
     let reason = "gone".to_owned();
     queue.record(
         dead,

@@ -445,6 +445,22 @@ pub(crate) fn indices<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 'a
     }
 }
 
+pub(crate) fn string_indices_checked<'a>(
+    ctx: &mut Ctx<'a>,
+    input: Value<'a>,
+    args: Args<'_, 'a>,
+) -> Res<'a> {
+    let wanted = argument(args);
+    if input.kind() != Kind::String {
+        return Err(type_error(
+            &input,
+            "cannot be searched, as it is not a string",
+        ));
+    }
+    crate::eval::access::need_string(&wanted)?;
+    string_indices(ctx, &input, &wanted)
+}
+
 /// Positions in characters, overlapping ones included.
 fn string_indices<'a>(ctx: &mut Ctx<'a>, text: &Value<'a>, wanted: &Value<'a>) -> Res<'a> {
     let (text, wanted) = (

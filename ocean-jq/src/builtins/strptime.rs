@@ -354,9 +354,10 @@ impl Parser<'_> {
 
 /// The weekday by the C library's own formula, which also takes a day of zero.
 fn weekday(tm: &Tm) -> i32 {
-    let leap = usize::from(is_leap(i64::from(tm.year) + 1900));
-    let yearday = MONTH_STARTS[leap][tm.month.clamp(0, 11) as usize] + tm.day - 1;
-    let quarter = tm.year / 4;
+    // Before March the leap day of the year has not been.
+    let year = tm.year + 1900 - i32::from(tm.month < 2);
+    let quarter = year / 4;
+    let yearday = MONTH_STARTS[0][tm.month.clamp(0, 11) as usize] + tm.day - 1;
     let days = -473 + 365 * (tm.year - 70) + quarter - quarter / 25
         + i32::from(quarter % 25 < 0)
         + quarter / 25 / 4
@@ -397,7 +398,7 @@ mod tests {
         check("10 2015 4", "%U %Y %w", Some([2015, 2, 12, 0, 0, 0, 4, 70]));
         check("12 am", "%I %p", Some([1900, 0, 0, 0, 0, 0, 8, 367]));
         check("may", "%B", Some([1900, 4, 0, 0, 0, 0, 1, 119]));
-        check("99999", "%Y", Some([9999, 0, 0, 0, 0, 0, 5, -1]));
+        check("99999", "%Y", Some([9999, 0, 0, 0, 0, 0, 4, -1]));
         check("2015-13-01", "%Y-%m-%d", None);
         check("+0560", "%z", None);
     }

@@ -1,6 +1,6 @@
 //! Folding: nodes of constants become constants.
 
-use super::constant;
+use super::try_constant;
 use crate::eval::{Ctx, Env};
 use crate::limits::Limits;
 use crate::node::{Code, Node, Op};
@@ -30,7 +30,7 @@ pub(super) fn constant_node(node: Node) -> Node {
         let mut ctx = Ctx::new(&code, &limits);
         ctx.one(&code.main, &Env::root(), Value::NULL)
             .ok()
-            .map(|value| constant(&value))
+            .and_then(|value| try_constant(&value))
     };
     folded.unwrap_or(code.main)
 }

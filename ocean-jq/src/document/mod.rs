@@ -283,12 +283,100 @@ pub(crate) fn hash_bytes(bytes: &[u8]) -> u32 {
     (spread >> 32) as u32
 }
 
+/// Constants nested deeper than this are rebuilt each time instead.
+const MAX_FROZEN_DEPTH: usize = 100;
+
 /// A document that holds a copy of a value, for constants of compiled programs.
 pub(crate) fn freeze(value: &Value<'_>) -> Option<Document> {
-    let text = value.to_json_string();
     let mut document = Document::default();
-    parse::parse_into(&mut document, text.as_bytes(), usize::MAX, Dialect::Strict).ok()?;
+    document.root = document.copy(value, MAX_FROZEN_DEPTH)?;
     Some(document)
+}
+
+// === impl Document: building ===
+
+impl Document {
+    fn copy(&mut self, value: &Value<'_>, depth: usize) -> Option<Node> {
+        Some(match &value.0 {
+            Repr::Null => Node::Null,
+            Repr::Bool(value) => Node::Bool(*value),
+            Repr::Num(value) => Node::Num(*value),
+            Repr::LitRef(text) => self.copy_literal(text),
+            Repr::LitOwn(text) => self.copy_literal(text),
+            Repr::StrRef(text) => self.copy_string(text),
+            Repr::StrOwn(text) => self.copy_string(text),
+            Repr::ArrRef(..) | Repr::ArrOwn(_) => {
+                let depth = depth.checked_sub(1)?;
+                let mut children = Vec::new();
+                for item in value.items() {
+                    children.push(self.copy(&item, depth)?);
+                }
+                let (start, len) = self.append(&mut children);
+                Node::Arr {
+                    start,
+                    len,
+                    extent: value.to_json_string().len() as u32,
+                }
+            }
+            Repr::ObjRef(..) | Repr::ObjOwn(_) => {
+                let depth = depth.checked_sub(1)?;
+                let mut children = Vec::new();
+                for (key, item) in value.entries() {
+                    children.push(self.copy_string(&key));
+                    children.push(self.copy(&item, depth)?);
+                }
+                let count = children.len() / 2;
+                if count > SCAN_LIMIT {
+                    self.index_children(&children);
+                }
+                let (start, _) = self.append(&mut children);
+                let extent = value.to_json_string().len() as u32;
+                Node::Obj {
+                    start,
+                    len: count as u32,
+                    extent,
+                }
+            }
+        })
+    }
+
+    fn append(&mut self, children: &mut Vec<Node>) -> (u32, u32) {
+        let start = self.nodes.len() as u32;
+        let len = children.len() as u32;
+        self.nodes.append(children);
+        (start, len)
+    }
+
+    fn index_children(&mut self, children: &[Node]) {
+        let mut order: Vec<u32> = (0..children.len() as u32 / 2).collect();
+        let key = |position: &u32| match children[2 * *position as usize] {
+            Node::Str { start, len, .. } => self.slice(start, len),
+            _ => "",
+        };
+        order.sort_by(|left, right| key(left).cmp(key(right)));
+        self.nodes.push(Node::Index(self.sorted.len() as u32));
+        self.sorted.append(&mut order);
+    }
+
+    fn copy_text(&mut self, text: &str) -> (u32, u32) {
+        let start = self.text.len() as u32;
+        self.text.push_str(text);
+        (start, text.len() as u32)
+    }
+
+    fn copy_literal(&mut self, text: &str) -> Node {
+        let (start, len) = self.copy_text(text);
+        Node::Lit { start, len }
+    }
+
+    fn copy_string(&mut self, text: &str) -> Node {
+        let (start, len) = self.copy_text(text);
+        Node::Str {
+            start,
+            len,
+            hash: hash(text),
+        }
+    }
 }
 
 /// Copies a value out of a document that is about to go, sharing nothing with it.

@@ -115,6 +115,12 @@ pub(super) fn parse_into(
             document.root = root;
             Ok(())
         }
+        // The reference counts what it has read, and says so at the end of the text.
+        Err("Invalid numeric literal") if parser.at == bytes.len() => Err(locate(
+            "Invalid numeric literal at EOF",
+            bytes,
+            parser.at.saturating_sub(1),
+        )),
         Err(message) => Err(locate(message, bytes, parser.at)),
     }
 }

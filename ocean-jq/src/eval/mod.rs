@@ -52,6 +52,8 @@ pub(crate) struct Ctx<'a> {
     stack_floor: usize,
     pub(crate) regex_backtracks: usize,
     next_mark: u64,
+    /// Levels of the comparison under way.
+    depth: usize,
     /// Regexes that are not constants of the program, compiled once per evaluation.
     pub(crate) regexes: Vec<(String, std::sync::Arc<Regex>)>,
 }
@@ -190,6 +192,7 @@ impl<'a> Ctx<'a> {
             stack_floor: stack::floor(limits.stack_bytes),
             regex_backtracks: limits.regex_backtracks,
             next_mark: 0,
+            depth: 0,
             regexes: Vec::new(),
         }
     }

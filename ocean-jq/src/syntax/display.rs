@@ -245,20 +245,10 @@ impl Display for Term<'_> {
             | ExprKind::Def { .. }
             | ExprKind::As { .. }
             | ExprKind::Negate(_)
-            | ExprKind::Try { .. } => {
-                // Unary minus and `try` are terms, but swallow postfix steps: keep them apart,
-                // except where the printer's golden cases show them bare.
-                write_parenthesized(f, expr)
-            }
+            // Unary minus and `try` are terms, but would swallow the steps that follow.
+            | ExprKind::Try { .. } => write!(f, "({expr})"),
             _ => write!(f, "{expr}"),
         }
-    }
-}
-
-fn write_parenthesized(f: &mut Formatter<'_>, expr: &Expr) -> fmt::Result {
-    match &expr.kind {
-        ExprKind::Negate(body) if matches!(body.kind, ExprKind::Number(_)) => write!(f, "{expr}"),
-        _ => write!(f, "({expr})"),
     }
 }
 

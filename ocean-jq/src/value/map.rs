@@ -124,10 +124,6 @@ impl<'a> Map<'a> {
         self.entries.iter().map(|(_, value)| value)
     }
 
-    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value<'a>> {
-        self.entries.iter_mut().map(|(_, value)| value)
-    }
-
     pub(crate) fn into_values(self) -> impl Iterator<Item = Value<'a>> {
         self.entries.into_iter().map(|(_, value)| value)
     }

@@ -185,9 +185,13 @@ function mapping(status) {
     h("td", null, problem.kind), h("td", null, h("code", null, problem.path)), h("td", { class: "error" }, problem.message)));
   return [
     h("div", { class: "card" }, h("dl", null,
-      h("dt", null, "Loaded"), h("dd", null, time(status.loaded_at) || (status.loaded ? "yes" : "not yet")),
+      h("dt", null, "Loaded"), h("dd", null, time(status.loaded_at) || "not yet"),
       h("dt", null, "Checked"), h("dd", null, time(status.checked_at) || "-"),
-      status.error && [h("dt", null, "Trouble"), h("dd", { class: "error" }, status.error)])),
+      status.error && [h("dt", null, "Trouble"), h("dd", { class: "error" }, status.error)]),
+    h("button", { onclick: (click) => act(click.currentTarget, "mapping/refresh") }, "Load it now")),
+    h("h3", null, "Resources"),
+    table(["", "Kind", "Selector"], status.resources.map((one) => h("tr", null,
+      h("td", { class: "faint" }, one.index), h("td", null, one.kind), h("td", null, h("code", null, one.query)))), "None yet."),
     h("h3", null, "Problems"),
     table(["Kind", "Field", "Problem"], problems, "No problems: every program compiles."),
   ];

@@ -9,7 +9,10 @@ use tokio::sync::mpsc;
 use super::{codec, gate::Level, mailbox::Mailbox, retention::footprint, schema};
 use crate::{
     event::EventId,
-    queue::{Pending, dedupe::Dedupe},
+    queue::{
+        Pending,
+        dedupe::{Dedupe, MAX_DELIVERIES},
+    },
 };
 
 /// Events a chunk: large enough that a channel operation for each does not count, small enough that
@@ -36,7 +39,7 @@ impl Survey {
             level: Level::default(),
             finished_bytes: 0,
             last_id: 0,
-            dedupe: Dedupe::new(window, 0),
+            dedupe: Dedupe::new(window, MAX_DELIVERIES),
         };
         survey.add(connection, i64::MIN, now_micros)?;
         Ok(survey)

@@ -50,7 +50,10 @@ pub(super) fn give_back_pages(connection: &Connection) -> rusqlite::Result<bool>
     Ok(true)
 }
 
-/// Carries over what it can from the log to the file, waiting for nobody.
-pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
-    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+/// Carries over what it can from the log to the file, waiting for nobody; whether that was all. A
+/// reader in the midst of the log is why it may not be.
+pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+        Ok(row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
+    })
 }

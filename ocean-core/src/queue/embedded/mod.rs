@@ -72,6 +72,7 @@ mod command;
 mod damage;
 mod failure;
 mod gate;
+mod group;
 mod lock;
 mod mailbox;
 mod maintenance;
@@ -103,8 +104,8 @@ pub struct EmbeddedOptions {
     /// The bound on the bytes of pending events (`OCEAN__QUEUE__MAX_PENDING_BYTES`), 8 GiB by
     /// default.
     pub max_pending_bytes: u64,
-    /// For how long a repeated delivery is recognised, 24 hours by default. A delivery takes about
-    /// 35 bytes of memory.
+    /// For how long a repeated delivery is recognised, 24 hours by default. A delivery takes 20 to
+    /// 40 bytes of memory; beyond 3.6 million (71 MB) the oldest are forgotten earlier.
     pub dedupe_window: Duration,
     /// How long finished events are kept (`OCEAN__QUEUE__RETENTION`).
     pub retention: Retention,

@@ -2,7 +2,8 @@
 //!
 //! A cursor moves over the ids from the oldest on and stops at the first event that may stay, so a
 //! step never looks at what it need not. Events that finished behind the cursor are found by the
-//! next sweep from the start, once an hour. Pending events and dead letters are never trimmed.
+//! next sweep from the start: once an hour, or, while too much is kept, after a second, and later
+//! the less such sweeps find. Pending events and dead letters are never trimmed.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,8 @@ use super::codec;
 
 /// What a row costs beside its body: its line, its story, and its place in pages.
 const ROW_BYTES: u64 = 512;
-const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+const SHORTEST_SWEEP: Duration = Duration::from_secs(1);
+const LONGEST_SWEEP: Duration = Duration::from_secs(60 * 60);
 
 /// The bytes of an event that count against retention.
 pub(super) fn footprint(bytes: u64, kept: bool) -> i64 {
@@ -46,6 +48,8 @@ pub(super) struct Trimmer {
     finished_bytes: i64,
     cursor: i64,
     sweep_began: Instant,
+    sweep_every: Duration,
+    sweep_found: bool,
 }
 
 /// What a step did; in memory only once its transaction is durable.
@@ -71,12 +75,15 @@ impl Trimmer {
             finished_bytes,
             cursor: i64::MIN,
             sweep_began: Instant::now(),
+            sweep_every: SHORTEST_SWEEP,
+            sweep_found: true,
         }
     }
 
     /// Takes in what a durable transaction did.
     pub(super) fn settle(&mut self, added: i64, trimmed: Trimmed) {
         self.finished_bytes += added - trimmed.bytes;
+        self.sweep_found |= trimmed.bytes > 0;
         if let Some(cursor) = trimmed.cursor {
             self.cursor = cursor;
         }
@@ -89,10 +96,24 @@ impl Trimmer {
 
     /// Begins a sweep from the oldest event if one is due.
     pub(super) fn sweep_if_due(&mut self) {
-        if self.sweep_began.elapsed() >= SWEEP_EVERY {
-            self.sweep_began = Instant::now();
-            self.cursor = i64::MIN;
+        let every = if self.is_over() {
+            self.sweep_every
+        } else {
+            LONGEST_SWEEP
+        };
+        if self.sweep_began.elapsed() < every {
+            return;
         }
+        // Rows that deduplication needs may take up more than all that is allowed; looking at them
+        // again and again would free nothing.
+        self.sweep_every = if self.sweep_found {
+            SHORTEST_SWEEP
+        } else {
+            (self.sweep_every * 2).min(LONGEST_SWEEP)
+        };
+        self.sweep_found = false;
+        self.sweep_began = Instant::now();
+        self.cursor = i64::MIN;
     }
 
     /// Looks at up to `limit` events and trims those that may go, within the caller's transaction.
@@ -125,14 +146,14 @@ impl Trimmer {
             let Row {
                 id, bytes, kept, ..
             } = row;
-            if row.state == codec::PENDING || row.state == codec::DEAD {
-                trimmed.cursor = Some(id);
-                continue;
-            }
             let left = (self.finished_bytes - trimmed.bytes).cast_unsigned();
             let over = left > self.keep.bytes && self.finished_bytes > trimmed.bytes;
             if id >= expired && !over {
                 break;
+            }
+            if row.state == codec::PENDING || row.state == codec::DEAD {
+                trimmed.cursor = Some(id);
+                continue;
             }
             if row.has_delivery && row.received_at >= repeatable {
                 // The row answers repeated deliveries; only its body may go.
