@@ -1,5 +1,5 @@
-//! Events through dispatch, from accept to done, with the memory queue and a handler that does
-//! nothing: what dispatch itself costs.
+//! Events through queue and dispatch, from accept to done, with a handler that does nothing: in
+//! memory, which is what dispatch itself costs, and durable, with 64 producers as at the door.
 //!
 //! `cargo bench -p ocean-core --bench dispatch`
 
@@ -14,7 +14,8 @@ use ocean_core::{
     mapping::{Mapping, MappingHandle, MappingOptions},
     processor::{ProcessorSpec, Registry, registry::Registered},
     queue::{
-        NewEvent, Queue,
+        Feed, NewEvent, Queue,
+        embedded::{self, EmbeddedOptions},
         memory::{MemoryOptions, MemoryQueue},
     },
     source::Source,
@@ -23,7 +24,10 @@ use ocean_core::{
 };
 
 /// Events of one iteration.
-const EVENTS: u64 = 20_000;
+const EVENTS: u64 = 20_480;
+
+/// Requests under way at the door.
+const PRODUCERS: u64 = 64;
 
 const NOTHING: ProcessorSpec = ProcessorSpec::new("nothing", "/webhook")
     .kinds(&["issue"])
@@ -77,14 +81,14 @@ impl Catalog for Agreeable {
 /// A running dispatch.
 struct World {
     registry: Arc<Registry>,
-    queue: MemoryQueue,
+    queue: Arc<dyn Queue>,
     telemetry: Arc<Telemetry>,
     // Its tasks end with it.
     _supervisor: Supervisor,
 }
 
 impl World {
-    fn start() -> Self {
+    fn start(queue: Arc<dyn Queue>, feed: Feed) -> Self {
         let state = StateMap::new();
         let registry = Registry::build(
             vec![Registered::new(NOTHING, Nothing)],
@@ -101,14 +105,10 @@ impl World {
         let mapping = MappingHandle::default();
         let compiled = Mapping::compile(&config, &MappingOptions::default());
         mapping.set(Arc::new(compiled.expect("the mapping is complete")));
-        let (queue, feed) = MemoryQueue::new(MemoryOptions {
-            keep_finished: 100,
-            ..MemoryOptions::default()
-        });
         let (telemetry, supervisor) = (Arc::new(Telemetry::default()), Supervisor::default());
         let parts = DispatchParts {
             registry: registry.clone(),
-            queue: Arc::new(queue.clone()),
+            queue: queue.clone(),
             feed,
             mapping,
             catalog: Arc::new(Agreeable),
@@ -131,26 +131,37 @@ impl World {
     }
 
     /// Accepts all events, each in a request of its own, and waits until they are done.
-    async fn cycle(&self, keys: u64) {
+    async fn cycle(self: &Arc<Self>, keys: u64) {
         let wanted = self.done() + EVENTS;
-        for number in 0..EVENTS {
-            let body = format!(r#"{{"issue":{{"id":"{}","key":"OPS-7"}}}}"#, number % keys);
-            let event = WebhookEvent::new(EventParts {
-                body: body.into(),
-                ..EventParts::default()
+        let mut producers = tokio::task::JoinSet::new();
+        for producer in 0..PRODUCERS {
+            let world = Arc::clone(self);
+            producers.spawn(async move {
+                for number in (producer..EVENTS).step_by(PRODUCERS as usize) {
+                    world.accept(number % keys).await;
+                }
             });
-            let lanes = self.registry.lanes(&event, &self.registry.route(&event));
-            let new = NewEvent {
-                event,
-                lanes,
-                replay_of: None,
-            };
-            let accepted = self.queue.accept(vec![new]).await;
-            accepted.expect("the queue has room");
         }
+        producers.join_all().await;
         while self.done() < wanted {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+    }
+
+    async fn accept(&self, key: u64) {
+        let body = format!(r#"{{"issue":{{"id":"{key}","key":"OPS-7"}}}}"#);
+        let event = WebhookEvent::new(EventParts {
+            body: body.into(),
+            ..EventParts::default()
+        });
+        let lanes = self.registry.lanes(&event, &self.registry.route(&event));
+        let new = NewEvent {
+            event,
+            lanes,
+            replay_of: None,
+        };
+        let accepted = self.queue.accept(vec![new]).await;
+        accepted.expect("the queue has room");
     }
 
     fn done(&self) -> u64 {
@@ -164,16 +175,28 @@ fn full_cycle(criterion: &mut Criterion) {
         .enable_all()
         .build()
         .expect("the machine has threads");
-    let world = {
-        let _context = runtime.enter();
-        World::start()
-    };
+    let _context = runtime.enter();
     let mut group = criterion.benchmark_group("accept_to_done");
     group
         .throughput(Throughput::Elements(EVENTS))
         .sample_size(10);
     for keys in [1, 64, EVENTS] {
-        group.bench_function(BenchmarkId::new("lanes", keys), |bencher| {
+        let (queue, feed) = MemoryQueue::new(MemoryOptions {
+            keep_finished: 100,
+            ..MemoryOptions::default()
+        });
+        let world = Arc::new(World::start(Arc::new(queue), feed));
+        group.bench_function(BenchmarkId::new("memory", keys), |bencher| {
+            bencher.iter(|| runtime.block_on(world.cycle(keys)));
+        });
+    }
+    for keys in [1, 64] {
+        let folder = tempfile::tempdir().expect("the machine has a disk");
+        let options = EmbeddedOptions::new(folder.path());
+        let opened = embedded::open(options, Arc::default());
+        let (queue, feed) = opened.expect("the folder is new");
+        let world = Arc::new(World::start(Arc::new(queue), feed));
+        group.bench_function(BenchmarkId::new("durable", keys), |bencher| {
             bencher.iter(|| runtime.block_on(world.cycle(keys)));
         });
     }

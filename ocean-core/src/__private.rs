@@ -67,7 +67,6 @@ impl<E: Into<ProcessorError>> IntoProcessorError for E {
 )]
 pub trait HandlerResult {
     /// The result as dispatch works with it.
-    #[expect(clippy::missing_errors_doc, reason = "the error is the handler's")]
     fn into_result(self) -> Result<Outcome, ProcessorError>;
 }
 

@@ -1,4 +1,7 @@
-//! What `#[webhook_processor]` generates, run without a server.
+#![forbid(unsafe_code)]
+#![deny(missing_docs, clippy::pedantic)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+//! What `#[webhook_processor]` generates, run without a server, in a crate that allows nothing.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -22,6 +25,13 @@ struct Client {
     seen: Mutex<Vec<String>>,
 }
 
+impl Client {
+    async fn saw(&self, what: &str) {
+        std::future::ready(()).await;
+        self.seen.lock().unwrap().push(what.to_owned());
+    }
+}
+
 /// Keeps issues in step.
 ///
 /// Fetches each anew.
@@ -43,7 +53,7 @@ async fn issue(
     client: State<Client>,
     headers: &Headers,
 ) -> Result<RawResults, ProcessorError> {
-    client.seen.lock().unwrap().push(payload.issue.key.clone());
+    client.saw(&payload.issue.key).await;
     match headers.get("x-fail") {
         Some(_) => Err(ProcessorError::retry("as the test wants")),
         None => Ok(RawResults::updated([payload.issue.raw()])),
@@ -67,7 +77,7 @@ async fn validate(event: &WebhookEvent) -> Result<(), Rejection> {
 
 async fn on_error(cx: &EventContext<'_>, error: &ProcessorError) {
     let client = cx.state.get::<Client>().unwrap();
-    client.seen.lock().unwrap().push(error.to_string());
+    client.saw(&error.to_string()).await;
 }
 
 #[derive(Default)]
@@ -110,7 +120,7 @@ fn the_description_says_what_the_attribute_says() {
     assert_eq!(spec.key, ["/issue/id"]);
     assert_eq!(spec.retry.max_retries, 5);
     assert_eq!(spec.retry.initial_delay, Duration::from_secs(1));
-    assert_eq!(spec.retry.max_delay, Duration::from_secs(60));
+    assert_eq!(spec.retry.max_delay, Duration::from_mins(1));
     assert_eq!(spec.timeout, Duration::from_secs(20));
     assert_eq!(spec.docs, "Keeps issues in step.\n\nFetches each anew.");
     assert_eq!(spec.needs.len(), 3);
@@ -198,6 +208,6 @@ fn the_constants_of_the_trait_agree_with_the_description() {
     assert_eq!(<issue as WebhookProcessor>::MAX_RETRIES, 5);
     assert_eq!(
         <issue as WebhookProcessor>::MAX_RETRY_DELAY,
-        Duration::from_secs(60)
+        Duration::from_mins(1)
     );
 }

@@ -12,7 +12,7 @@ use ocean_core::{
     BoxFuture, Clock, EventId, EventParts, Headers, Lane, LaneEntry, Lanes, StateMap, WebhookEvent,
     admin::{self, AdminParts},
     catalog::{CatalogError, EntityBrowser},
-    mapping::MappingHandle,
+    mapping::{Mapping, MappingHandle, MappingOptions},
     prelude::*,
     processor::Registry,
     queue::{
@@ -33,27 +33,18 @@ async fn issue(event: &WebhookEvent) -> Result<Option<Raw>, ProcessorError> {
 #[derive(Debug)]
 struct Things;
 
-impl Things {
-    fn of(blueprint: Option<&str>) -> Vec<Value> {
-        let all = [("a", "1"), ("a", "2 / 3"), ("b", "1")];
-        let fitting = all
-            .iter()
-            .filter(|(of, _)| blueprint.is_none_or(|blueprint| blueprint == *of));
-        fitting
-            .map(|(of, id)| json!({"blueprint": of, "identifier": id}))
-            .collect()
-    }
-}
-
 impl EntityBrowser for Things {
     fn list<'a>(
         &'a self,
         blueprint: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Value>, CatalogError>> {
-        let mut entities = Self::of(blueprint);
-        entities.truncate(limit);
-        Box::pin(std::future::ready(Ok(entities)))
+        let all = [("a", "1"), ("a", "2 / 3"), ("b", "1")];
+        let fitting = all
+            .into_iter()
+            .filter(move |(of, _)| blueprint.is_none_or(|blueprint| blueprint == *of));
+        let entities = fitting.map(|(of, id)| json!({"blueprint": of, "identifier": id}));
+        Box::pin(std::future::ready(Ok(entities.take(limit).collect())))
     }
 
     fn get<'a>(
@@ -61,15 +52,19 @@ impl EntityBrowser for Things {
         blueprint: &'a str,
         identifier: &'a str,
     ) -> BoxFuture<'a, Result<Option<Value>, CatalogError>> {
-        let mut entities = Self::of(Some(blueprint)).into_iter();
-        let found = entities.find(|entity| entity["identifier"] == identifier);
-        Box::pin(std::future::ready(Ok(found)))
+        Box::pin(async move {
+            let all = self.list(Some(blueprint), usize::MAX).await?;
+            Ok(all
+                .into_iter()
+                .find(|entity| entity["identifier"] == identifier))
+        })
     }
 }
 
 struct Admin {
     address: SocketAddr,
     queue: Arc<MemoryQueue>,
+    mapping: MappingHandle,
     _feed: Feed,
     _supervisor: Supervisor,
 }
@@ -84,12 +79,13 @@ impl Admin {
             &["issue".to_owned()],
             &StateMap::new(),
         );
+        let mapping = MappingHandle::default();
         let parts = AdminParts {
             listen: "127.0.0.1:0".parse().unwrap(),
             token: token.map(str::to_owned),
             queue: queue.clone(),
             registry: Arc::new(registry.unwrap()),
-            mapping: MappingHandle::default(),
+            mapping: mapping.clone(),
             browser,
             clock: Clock::system(),
         };
@@ -98,6 +94,7 @@ impl Admin {
         Self {
             address,
             queue,
+            mapping,
             _feed: feed,
             _supervisor: supervisor,
         }
@@ -425,6 +422,38 @@ async fn status_and_processors() {
             .contains("door_admin.rs:"),
         "{issue}"
     );
-    assert_eq!(admin.get("/api/mapping").status, 200);
     assert_eq!(admin.get("/api/nothing").status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_mapping_in_use_and_its_problems() {
+    let admin = Admin::open(None, None);
+    let none = admin.get("/api/mapping").json();
+    assert_eq!(
+        (&none["loaded_at"], &none["resources"]),
+        (&json!(null), &json!([]))
+    );
+    let resource = |identifier: &str| {
+        let mappings = json!({"identifier": identifier, "blueprint": "\"issue\""});
+        json!({"kind": "issue", "selector": {"query": "true"},
+            "port": {"entity": {"mappings": mappings}}})
+    };
+    let config = json!({"resources": [resource(".key"), resource(".key |")]});
+    let options = MappingOptions {
+        kinds: vec!["issue".to_owned()],
+        ..MappingOptions::default()
+    };
+    let mapping = Mapping::compile(&config, &options).unwrap();
+    admin.mapping.set(Arc::new(mapping));
+    let status = admin.get("/api/mapping").json();
+    assert_eq!(
+        status["resources"][1],
+        json!({"index": 1, "kind": "issue", "query": "true"})
+    );
+    assert_eq!(status["problems"][0]["resource"], 1);
+    assert_eq!(admin.get("/api/mapping/refresh").status, 405);
+    assert_eq!(
+        admin.post("/api/mapping/refresh").json(),
+        json!({"status": "asked"})
+    );
 }

@@ -10,10 +10,10 @@ use door_support::{Door, JSON, post};
 use expect_test::{Expect, expect};
 use flate2::{Compression, write::GzEncoder};
 use ocean_core::{
-    EventId,
+    BoxFuture, EventId,
     ingress::Check,
     queue::QueueError,
-    source::{Challenge, Locator, Source, Verification},
+    source::{Challenge, Locator, RawRequest, Secret, Source, Unverified, Verification, Verify},
 };
 use serde_json::json;
 
@@ -372,6 +372,52 @@ async fn signatures() {
     assert_eq!(door.queue.events()[1].body(), body.as_bytes());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_form_is_signed_as_sent() {
+    let hmac = Verification::hmac_sha256("x-hub-signature-256")
+        .prefix("sha256=")
+        .secret("hmacSecret");
+    let door = Door::open(vec![open_source().verify(hmac).form_field("payload")]);
+    let form = "payload=%7B%22event%22%3A%22push%22%7D";
+    let headers = |signature: &str| {
+        format!(
+            "content-type: application/x-www-form-urlencoded\r\nx-hub-signature-256: sha256={signature}\r\n"
+        )
+    };
+    let decoded = signature("Jefe", br#"{"event":"push"}"#);
+    assert_eq!(door.post(URI, &headers(&decoded), form).status, 401);
+    let sent = signature("Jefe", form.as_bytes());
+    assert_eq!(door.post(URI, &headers(&sent), form).status, 200);
+    assert_eq!(door.queue.events()[0].name(), Some("push"));
+}
+
+struct Down;
+
+impl Verify for Down {
+    fn verify<'a>(
+        &'a self,
+        request: &'a RawRequest<'a>,
+        _: &'a [Secret],
+    ) -> BoxFuture<'a, Result<(), Unverified>> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            match request.body {
+                b"{}" => Ok(()),
+                _ => Err(Unverified::Unavailable("no keys yet".into())),
+            }
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_sender_that_cannot_be_verified_now_comes_back_later() {
+    let door = Door::open(vec![open_source().verify(Verification::custom(Down))]);
+    assert_eq!(door.post(URI, JSON, "{}").status, 200);
+    let answer = door.post(URI, JSON, "{ }");
+    expect![[r#"503 {"status":"error","error":"verifier_unavailable","message":"cannot verify at the moment: no keys yet"}"#]].assert_eq(&answer.line());
+    assert_eq!(answer.header("retry-after"), Some("10"));
+}
+
 fn signature(secret: &str, body: &[u8]) -> String {
     use hmac::{Hmac, KeyInit as _, Mac as _};
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
@@ -414,6 +460,39 @@ async fn arrays_are_batches_where_the_source_says_so() {
     );
     let answer = door.post(URI, JSON, "[{}, ");
     assert_eq!(answer.json()["error"], "bad_json");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_million_brackets_are_just_bad_json() {
+    let door = Door::open(vec![open_source().arrays()]);
+    let deep = "[".repeat(1_000_000);
+    for body in [
+        deep.clone(),
+        format!("{{\"a\":{deep}"),
+        format!("[{{\"a\":{deep}"),
+    ] {
+        let answer = door.post(URI, JSON, &body);
+        assert_eq!(
+            (answer.status, answer.json()["error"].clone()),
+            (400, json!("bad_json"))
+        );
+    }
+    let closed = format!("{{\"a\":{deep}{}}}", "]".repeat(1_000_000));
+    let answer = door.post(URI, JSON, &closed);
+    assert_eq!(
+        (answer.status, answer.json()["error"].clone()),
+        (400, json!("bad_json"))
+    );
+    let answer = door.post(URI, JSON, format!("[{closed}]"));
+    assert_eq!(
+        (answer.status, answer.json()["error"].clone()),
+        (400, json!("bad_json"))
+    );
+    assert_eq!(
+        door.post(URI, JSON, "{}").status,
+        200,
+        "the door still stands"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -561,6 +640,18 @@ async fn chunked_and_dribbled_bodies_arrive_whole() {
     client.write("0\r\n\r\n");
     assert_eq!(client.read().status, 200);
     assert_eq!(door.queue.events()[0].body(), r#"{"event":"slow"}"#);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_client_that_asks_first_is_told_to_go_on() {
+    let door = Door::open(vec![open_source()]);
+    let mut client = door.connect();
+    client.write(format!(
+        "POST {URI} HTTP/1.1\r\nhost: door\r\n{JSON}expect: 100-continue\r\ncontent-length: 2\r\n\r\n"
+    ));
+    assert_eq!(client.read().status, 100);
+    client.write("{}");
+    assert_eq!(client.read().status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -827,6 +918,28 @@ async fn a_stop_ends_the_listener_and_idle_connections() {
     assert!(door.supervisor.join(Duration::from_secs(5)).await);
     assert!(idle.try_read().is_none(), "closed, not cut");
     assert!(std::net::TcpStream::connect(door.address).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_stop_answers_what_was_begun() {
+    let door = Door::open(vec![open_source()]);
+    let closed = door.queue.gate.lock().await;
+    let mut client = door.connect();
+    client.write(post(URI, JSON, "{}"));
+    door.queue.knocked.notified().await;
+    door.supervisor.stop();
+    let (joined, answer) = tokio::join!(door.supervisor.join(Duration::from_secs(5)), async {
+        // The listener is gone before the last request is answered.
+        while std::net::TcpStream::connect(door.address).is_ok() {
+            tokio::task::yield_now().await;
+        }
+        drop(closed);
+        tokio::task::spawn_blocking(move || client.read())
+            .await
+            .unwrap()
+    });
+    assert_eq!((joined, answer.status), (true, 200));
+    assert_eq!(door.queue.events().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

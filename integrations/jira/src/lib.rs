@@ -15,6 +15,8 @@ pub mod client;
 pub mod config;
 mod dev;
 pub mod id;
+#[cfg(test)]
+mod mapping_tests;
 mod registration;
 pub mod selector;
 #[cfg(test)]
@@ -94,14 +96,14 @@ impl Integration for Jira {
 mod tests {
     use std::collections::BTreeSet;
 
-    use ocean_core::{EventParts, WebhookEvent, processor::Registry};
-    use serde_json::Value;
+    use ocean_core::processor::Registry;
+    use serde_json::json;
 
     use super::*;
-    use crate::test_support::Site;
+    use crate::test_support::{Site, event};
 
     fn registry() -> Registry {
-        let cx = Site::sample().context(serde_json::json!({}));
+        let cx = Site::sample().context(json!({}));
         let kinds = Jira::assets()
             .spec
             .lines()
@@ -113,15 +115,6 @@ mod tests {
             &Jira::state(&cx).unwrap(),
         )
         .unwrap()
-    }
-
-    fn event(body: &str) -> WebhookEvent {
-        let name = serde_json::from_str::<Value>(body).unwrap()["webhookEvent"].take();
-        WebhookEvent::new(EventParts {
-            name: name.as_str().map(Into::into),
-            body: body.to_owned().into(),
-            ..EventParts::default()
-        })
     }
 
     #[test]
@@ -151,7 +144,7 @@ mod tests {
         let registry = registry();
         let mut sampled = BTreeSet::new();
         for sample in dev::KIT.samples {
-            let event = event(sample.body);
+            let event = event(&serde_json::from_str(sample.body).unwrap());
             let handlers = registry.route(&event).len();
             let expected = 1 + usize::from(sample.name.contains("moves to another project"));
             assert_eq!(handlers, expected, "{}", sample.name);
@@ -170,24 +163,8 @@ mod tests {
             "issuelink_created",
             "jira:worklog_updated",
         ] {
-            let event = event(&format!(r#"{{"webhookEvent":"{name}"}}"#));
+            let event = event(&json!({ "webhookEvent": name }));
             assert!(registry.route(&event).is_empty(), "{name}");
         }
-    }
-
-    #[test]
-    fn the_blueprints_of_the_default_mapping_exist() {
-        let assets = Jira::assets();
-        let blueprints: Vec<Value> = serde_json::from_str(assets.blueprints).unwrap();
-        let named = assets.app_config.lines().filter_map(|line| {
-            let name = line.trim().strip_prefix("blueprint: '\"")?;
-            name.strip_suffix("\"'")
-        });
-        let named: BTreeSet<_> = named.collect();
-        let existing: BTreeSet<_> = blueprints
-            .iter()
-            .filter_map(|b| b["identifier"].as_str())
-            .collect();
-        assert_eq!(named, existing);
     }
 }

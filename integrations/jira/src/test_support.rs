@@ -8,11 +8,12 @@ use std::{
 };
 
 use ocean_core::{
-    Clock, ErrorClass, EventContext, EventParts, Headers, Need, Outcome, Raw, Resource,
-    SelectorSet, StartContext, StateMap, WebhookEvent, WebhookProcessor,
+    Clock, EventParts, Headers, Raw, StartContext, StateMap, WebhookEvent,
     dev::{ApiRequest, ApiResponse},
+    dispatch::{self, Trial},
     http::HttpOptions,
-    processor::{EventMatch, ProcessorSpec},
+    mapping::{Mapping, MappingOptions},
+    processor::Registry,
 };
 use serde_json::{Value, json};
 use url::Url;
@@ -171,18 +172,18 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<ApiRequest> {
 
 // === Runs ===
 
-/// What a processor makes of an event.
+/// What the processors make of an event.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Run {
-    /// The event is not for the processor.
+    /// No processor is for the event.
     Ignored,
-    /// The event has not the shape that the processor needs.
-    Invalid(String),
     /// These items exist, those are gone.
     Done {
         updated: Vec<Value>,
         deleted: Vec<Value>,
     },
+    /// The event has not the shape that a processor needs.
+    Invalid(String),
     /// Something else went wrong.
     Failed(String),
 }
@@ -217,72 +218,48 @@ pub(crate) fn sample(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
-/// Runs `processor` on `body` for one resource with this selector, as dispatch would.
-pub(crate) async fn run(
-    processor: impl WebhookProcessor,
-    spec: ProcessorSpec,
-    site: &Site,
-    body: &Value,
-    selector: Value,
-) -> Run {
-    let name = body["webhookEvent"].as_str().unwrap();
-    let event = WebhookEvent::new(EventParts {
-        name: Some(name.into()),
+/// The event with this body, as the door makes it.
+pub(crate) fn event(body: &Value) -> WebhookEvent {
+    WebhookEvent::new(EventParts {
+        name: body["webhookEvent"].as_str().map(Into::into),
         body: body.to_string().into(),
         ..EventParts::default()
-    });
-    let is_match = match spec.event {
-        EventMatch::Any => true,
-        EventMatch::OneOf(names) => names.contains(&name),
-        EventMatch::Prefix(prefix) => name.starts_with(prefix),
+    })
+}
+
+/// What all processors make of `body`, for a mapping of one resource with this kind and selector.
+pub(crate) async fn run(kind: &str, site: &Site, body: &Value, mut selector: Value) -> Run {
+    let registry = Registry::unchecked(Registry::discover());
+    selector["query"] = json!("true");
+    let config = json!({ "resources": [{
+        "kind": kind,
+        "selector": selector,
+        "port": { "entity": { "mappings": { "identifier": ".id", "blueprint": "'any'" } } },
+    }] });
+    let options = MappingOptions {
+        selectors: [(kind.to_owned(), registry.selector_types(kind))].into(),
+        ..MappingOptions::default()
     };
-    if !is_match {
+    let trial = Trial {
+        registry: &registry,
+        mapping: &Mapping::compile(&config, &options).unwrap(),
+        state: &StateMap::new().with(site.client()),
+    };
+    let report = dispatch::trial(&trial, &event(body)).await;
+    if report.matched.is_empty() {
         return Run::Ignored;
     }
-    let is_missing = |pointer: &&&str| body.pointer(pointer).is_none_or(Value::is_null);
-    if let Some(missing) = spec.requires.iter().find(is_missing) {
-        return Run::Invalid((*missing).to_owned());
+    let (mut updated, mut deleted) = (Vec::new(), Vec::new());
+    let values =
+        |items: &[Raw]| -> Vec<Value> { items.iter().map(|item| item.read().unwrap()).collect() };
+    for run in &report.runs {
+        match run.error.join(": ") {
+            fine if fine.is_empty() => {}
+            error if error.contains("invalid payload") => return Run::Invalid(error),
+            error => return Run::Failed(error),
+        }
+        updated.extend(values(&run.updated));
+        deleted.extend(values(&run.deleted));
     }
-    let payload_item = || {
-        let pointer = spec
-            .delete
-            .expect("the processor deletes by declaration")
-            .pointer;
-        vec![
-            body.pointer(pointer)
-                .expect("the pointer leads somewhere")
-                .clone(),
-        ]
-    };
-    if spec.deletes(&event) {
-        return Run::Done {
-            updated: Vec::new(),
-            deleted: payload_item(),
-        };
-    }
-    let types = spec.needs.iter().filter_map(|need| match need {
-        Need::Selector(selector) => Some(*selector),
-        _ => None,
-    });
-    let resource = Resource {
-        index: 0,
-        kind: spec.kinds[0].into(),
-        selector: SelectorSet::parse(&selector, types).unwrap(),
-    };
-    let state = StateMap::new().with(site.client());
-    let cx = EventContext::new(&event, &state).with_resource(Some(&resource));
-    let values = |items: Vec<Raw>| items.iter().map(|item| item.read().unwrap()).collect();
-    match processor.handle_event(&cx).await {
-        Ok(Outcome::Results(results)) => Run::Done {
-            updated: values(results.updated),
-            deleted: values(results.deleted),
-        },
-        Ok(Outcome::NotFound) => Run::Done {
-            updated: Vec::new(),
-            deleted: payload_item(),
-        },
-        Ok(other) => panic!("no outcome that dispatch knows: {other:?}"),
-        Err(error) if error.class() == ErrorClass::Rejected => Run::Invalid(error.to_string()),
-        Err(error) => Run::Failed(error.to_string()),
-    }
+    Run::Done { updated, deleted }
 }

@@ -7,13 +7,24 @@ pub(crate) const KIT: DevKit = DevKit {
     config: &[("api_url", "{api}"), ("api_token", "sample")],
     api: answer,
     samples: &[
-        sample("a task changes", r#"{"event": "task.updated", "task": {"id": 1}}"#),
-        sample("a task is deleted", r#"{"event": "task.deleted", "task": {"id": 2}}"#),
+        sample(
+            "a task changes",
+            r#"{"event": "task.updated", "task": {"id": 1}}"#,
+        ),
+        sample(
+            "a task is deleted",
+            r#"{"event": "task.deleted", "task": {"id": 2}}"#,
+        ),
     ],
 };
 
 const fn sample(name: &'static str, body: &'static str) -> Sample {
-    Sample { name, path: "/webhook", headers: &[], body }
+    Sample {
+        name,
+        path: "/webhook",
+        headers: &[],
+        body,
+    }
 }
 
 fn answer(call: &ApiRequest) -> ApiResponse {

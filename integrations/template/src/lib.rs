@@ -45,7 +45,9 @@ impl Integration for Template {
                 .event_name(Locator::pointer("/event"))
                 .delivery(Locator::header("x-delivery-id"))
                 .verify(
-                    Verification::hmac_sha256("x-signature").prefix("sha256=").secret("webhookSecret"),
+                    Verification::hmac_sha256("x-signature")
+                        .prefix("sha256=")
+                        .secret("webhookSecret"),
                 )
                 .unverified("the tool signs its webhooks only if it was given a secret"),
         ]

@@ -115,15 +115,13 @@ impl Api {
             }
             ["dead", id, "discard"] => self.operate(Action::Discard(vec![parse_id(id)?])).await,
             ["entities"] => self.entities(query).await,
-            ["entities", blueprint, identifier] => {
-                self.entity(blueprint.to_owned(), identifier.to_owned())
-                    .await
-            }
+            ["entities", blueprint, identifier] => self.entity(blueprint, identifier).await,
             ["processors"] => {
                 let processors: Vec<_> = self.registry.iter().map(view::processor).collect();
                 Ok(json!({ "processors": processors }))
             }
             ["mapping"] => Ok(self.mapping()),
+            ["mapping", "refresh"] => Ok(self.refresh_mapping()),
             _ => Err(Problem::NotFound("such call")),
         }
     }
@@ -141,7 +139,26 @@ impl Api {
     }
 
     fn mapping(&self) -> Value {
-        json!({ "loaded": self.mapping.current().is_some() })
+        let current = self.mapping.current();
+        let resources: Vec<_> = current
+            .iter()
+            .flat_map(|mapping| {
+                let resources = mapping.resources();
+                resources.map(|resource| {
+                    let query = mapping.query(resource.index);
+                    json!({"index": resource.index, "kind": &*resource.kind, "query": &*query})
+                })
+            })
+            .collect();
+        let mut status =
+            serde_json::to_value(self.mapping.status()).expect("a status serializes to JSON");
+        status["resources"] = resources.into();
+        status
+    }
+
+    fn refresh_mapping(&self) -> Value {
+        self.mapping.refresh_now();
+        json!({"status": "asked"})
     }
 
     async fn events(&self, filter: Filter) -> Result<Value, Problem> {
@@ -188,15 +205,15 @@ impl Api {
     }
 
     async fn entities(&self, query: &Query) -> Result<Value, Problem> {
-        let browser = self.browser()?;
-        let limit = query.limit()?;
-        let entities = browser.list(query.get("blueprint"), limit).await?;
-        Ok(json!({"entities": entities}))
+        let entities = self
+            .browser()?
+            .list(query.get("blueprint"), query.limit()?)
+            .await?;
+        Ok(json!({ "entities": entities }))
     }
 
-    async fn entity(&self, blueprint: String, identifier: String) -> Result<Value, Problem> {
-        let browser = self.browser()?;
-        let entity = browser.get(&blueprint, &identifier).await?;
+    async fn entity(&self, blueprint: &str, identifier: &str) -> Result<Value, Problem> {
+        let entity = self.browser()?.get(blueprint, identifier).await?;
         entity.ok_or(Problem::NotFound("such entity"))
     }
 
@@ -205,9 +222,8 @@ impl Api {
         journal.ok_or(Problem::NotAvailable("this queue keeps no history"))
     }
 
-    fn browser(&self) -> Result<Arc<dyn EntityBrowser>, Problem> {
-        let browser = self.browser.clone();
-        browser.ok_or(Problem::NotAvailable(
+    fn browser(&self) -> Result<&dyn EntityBrowser, Problem> {
+        self.browser.as_deref().ok_or(Problem::NotAvailable(
             "entities can be looked into only where the catalog is the local one; they are at Port",
         ))
     }

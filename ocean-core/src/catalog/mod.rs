@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use crate::{
     error::{ProcessorError, StartError},
+    future::BoxFuture,
     integration::Assets,
-    processor::BoxFuture,
 };
 
 mod batch;

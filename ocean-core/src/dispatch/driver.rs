@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use super::{
+    gate::Gate,
     job::{Job, JobEnd, Worker},
     lanes::{LaneTable, Ready, Turn},
     verdict::LONGEST_WAIT,
@@ -35,6 +36,7 @@ const BATCH: usize = 256;
 pub(super) struct Driver {
     worker: Arc<Worker>,
     lanes: LaneTable,
+    gate: Gate,
     /// Events at hand that wait for their first turn.
     cached: HashMap<EventId, Cached>,
     turns: JoinSet<(Ready, JobEnd)>,
@@ -49,6 +51,7 @@ impl Driver {
         Self {
             worker,
             lanes: LaneTable::default(),
+            gate: Gate::default(),
             cached: HashMap::new(),
             turns: JoinSet::new(),
             max_turns,
@@ -71,7 +74,7 @@ impl Driver {
             if !fed && self.lanes.is_empty() {
                 break;
             }
-            let timer = self.lanes.next_timer();
+            let timer = self.next_timer();
             let wake = self.started + timer.unwrap_or_default();
             let handlers = Arc::clone(&self.worker.handlers);
             tokio::select! {
@@ -121,7 +124,11 @@ impl Driver {
     /// there were a place.
     fn start(&mut self, handler: &mut Option<OwnedSemaphorePermit>) -> bool {
         let now = self.now();
-        while self.turns.len() < self.max_turns && self.lanes.has_ready(now) {
+        // Asked first: it wakes lanes whose date has come, which else would be waited for in vain.
+        while self.lanes.has_ready(now)
+            && self.turns.len() < self.max_turns
+            && self.gate.lets_through(now)
+        {
             let place = handler
                 .take()
                 .or_else(|| Arc::clone(&self.worker.handlers).try_acquire_owned().ok());
@@ -134,6 +141,7 @@ impl Driver {
                 cached: self.cached.remove(&ready.id),
                 handler: place,
             };
+            self.gate.passed(ready, now);
             self.turns.spawn(Arc::clone(&self.worker).work(job));
         }
         // A place held idle would be missed by turns with several handlers.
@@ -151,18 +159,31 @@ impl Driver {
     fn end(&mut self, ended: Result<(Ready, JobEnd), JoinError>) {
         // A turn catches all panics; one that gets here is a fault that nobody may live on with.
         let (ready, end) = ended.expect("turns catch their panics and are not aborted");
+        let now = self.now();
         match end {
             JobEnd::Over => self.lanes.finish(&ready, Turn::Over),
-            JobEnd::Again(delay) => {
-                let date = self.now() + delay;
-                self.lanes.finish(&ready, Turn::Again(date));
+            JobEnd::Again(delay) | JobEnd::Outage { again: delay, .. } => {
+                self.lanes.finish(&ready, Turn::Again(now + delay));
             }
-            JobEnd::Later(delay) => {
-                let date = self.now() + delay;
-                self.lanes.finish(&ready, Turn::Later(date));
-            }
+            JobEnd::Later(delay) => self.lanes.finish(&ready, Turn::Later(now + delay)),
             // The lane stays as it is: the process is about to end.
             JobEnd::Left => {}
+        }
+        let outage = match end {
+            JobEnd::Outage { catalog, .. } => Some(catalog),
+            _ => None,
+        };
+        self.gate.ended(&ready, outage, now);
+    }
+
+    /// When a lane is ready by itself, or the gate lets one through that is.
+    fn next_timer(&self) -> Option<Duration> {
+        let now = self.now();
+        let gate = self.gate.opens_at().filter(|opens| *opens > now);
+        match gate {
+            Some(gate) if self.lanes.any_ready() => Some(gate),
+            Some(gate) => self.lanes.next_timer().map(|lane| lane.max(gate)),
+            None => self.lanes.next_timer(),
         }
     }
 

@@ -30,6 +30,7 @@ use crate::{
     error::ProcessorError,
     event::{EventId, WebhookEvent},
     extract::EventContext,
+    failpoint,
     lane::{LaneEntry, Lanes},
     mapping::{Mapping, MappingHandle},
     outcome::RawResults,
@@ -78,6 +79,13 @@ pub(super) enum JobEnd {
     Over,
     /// It ran and is tried again after this time.
     Again(Duration),
+    /// It ran and could not write its results, because the catalog is out of reach.
+    Outage {
+        /// The wait before the event is tried again.
+        again: Duration,
+        /// The wait before the catalog is worth another try.
+        catalog: Duration,
+    },
     /// It could not run yet and is taken up after this time.
     Later(Duration),
     /// The process is about to end; what becomes of the event is the next one's business.
@@ -106,7 +114,8 @@ impl Worker {
     /// Works on one turn.
     pub(super) async fn work(self: Arc<Self>, job: Job) -> (Ready, JobEnd) {
         let ready = job.ready;
-        let entered = ready.shared.then(|| self.shared.enter(ready.id));
+        let runs = ready.superseded_by.is_none();
+        let entered = ready.shared.then(|| self.shared.enter(ready.id, runs));
         let end = AssertUnwindSafe(self.run(job, entered.as_ref())).catch_unwind();
         let end = match end.await {
             Ok(end) => end,
@@ -137,8 +146,8 @@ impl Worker {
         let _budget = permit;
         let taken_up = match self.take_up(&ready, entered, event).await {
             Ok(taken_up) => taken_up,
-            Err(Refusal::Dead(reason)) => {
-                return self.conclude(&ready, None, LaneEnd::Dead(reason), Story::default());
+            Err(Refusal::Dead { reason, story }) => {
+                return self.conclude(&ready, None, LaneEnd::Dead(reason), story);
             }
             Err(Refusal::Later(delay)) => {
                 return self.pause(&ready, entered, JobEnd::Later(delay));
@@ -201,10 +210,13 @@ impl Worker {
             to_call.extend(calls(registered, &event, mapping.resources(), &mut story));
         }
         let tried = self.call_all(to_call, &event, handler).await;
-        let end = self
+        let (end, outage) = self
             .settle(tried, &event, &mapping, suspect, &mut story)
             .await;
-        self.conclude(ready, Some(&event), end, story)
+        match (self.conclude(ready, Some(&event), end, story), outage) {
+            (JobEnd::Again(again), Some(catalog)) => JobEnd::Outage { again, catalog },
+            (end, _) => end,
+        }
     }
 
     // --- Calling ---
@@ -240,6 +252,7 @@ impl Worker {
             }
         };
         let (at, began) = (self.clock.now(), Instant::now());
+        failpoint::hit("dispatch.before_handler");
         let result = match call.broken.take() {
             Some(error) => Err(error),
             None => {
@@ -283,7 +296,8 @@ impl Worker {
         mapping: &Mapping,
         suspect: Option<SemaphorePermit<'_>>,
         story: &mut Story,
-    ) -> LaneEnd {
+    ) -> (LaneEnd, Option<Duration>) {
+        failpoint::hit("dispatch.after_handlers");
         let nothing = Arc::default();
         let inputs: SmallVec<[Input<'_>; 1]> = tried
             .iter()
@@ -296,10 +310,14 @@ impl Worker {
             event,
             mapping,
             catalog: &*self.catalog,
-            metrics: &self.telemetry.dispatch,
+            telemetry: &self.telemetry,
         };
         let landed = landing.land(&inputs).await;
+        failpoint::hit("dispatch.after_writes");
         drop(suspect);
+        let errors = landed.values().filter_map(|landed| landed.error.as_ref());
+        let outages = errors.filter(|error| error.is_outage());
+        let outage = outages.filter_map(ProcessorError::delay).min();
         let mut settlement = Settlement::new(event.id(), &self.telemetry.dispatch, landed);
         for (input, tried) in tried.iter().enumerate() {
             settlement.settle(input, tried, story);
@@ -307,15 +325,14 @@ impl Worker {
                 self.report(&tried.call, event, error).await;
             }
         }
-        match settlement.again() {
-            Some(delay) => LaneEnd::Again(
-                self.clock
-                    .now()
-                    .saturating_add(delay)
-                    .unwrap_or(Timestamp::MAX),
-            ),
+        let end = match settlement.again() {
+            Some(delay) => {
+                let date = self.clock.now().saturating_add(delay);
+                LaneEnd::Again(date.unwrap_or(Timestamp::MAX))
+            }
             None => LaneEnd::Through,
-        }
+        };
+        (end, outage)
     }
 
     // --- Concluding ---
@@ -365,6 +382,7 @@ impl Worker {
             _ => {}
         }
         self.queue.record(id, change);
+        failpoint::hit("dispatch.after_record");
     }
 
     fn pause(&self, ready: &Ready, entered: Option<&Entered>, end: JobEnd) -> JobEnd {

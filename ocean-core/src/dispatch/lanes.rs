@@ -123,6 +123,11 @@ impl LaneTable {
         !self.ready.is_empty()
     }
 
+    /// Whether a lane was ready when it was last asked.
+    pub(super) fn any_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// When the next waiting lane is ready by itself.
     pub(super) fn next_timer(&self) -> Option<Duration> {
         self.timers.peek().map(|Reverse((date, _))| *date)

@@ -4,6 +4,24 @@
 //! failing or poisoned event never holds up another key; every run ends in success, a retry with a
 //! date, or a dead letter with its reason; an event is done only when the catalog confirmed its
 //! writes.**
+//!
+//! An event has a *turn* in each of its lanes. A turn makes *calls* of handlers: one for each
+//! processor, or for each distinct selector where the processor takes one. A call serves *runs*,
+//! one for each resource that maps its results; attempts and outcomes are counted by run. What
+//! follows from a fault:
+//!
+//! | Fault | Follows |
+//! |---|---|
+//! | rejected: authentication, validation, `requires`, decoding | dead letter at once |
+//! | retryable error, panic, timeout, catalog 429, 5xx | retried 1, 2, 4 s later (± 20 %), `Retry-After` at least; then dead letter |
+//! | outage of a service | waited out, uses up no retry |
+//! | permanent error, write refused by the catalog | dead letter, unless `should_retry` says otherwise |
+//! | mapping fails for an item | the item yields nothing, the story says so; dead letter if it fails for all |
+//! | the process ends while the event runs | resumed at start; dead letter after [`DispatchOptions::max_restarts`] times |
+//!
+//! Processors of a turn run at once and do not see each other's faults, but their results are
+//! written together, as upstream does: one that hangs until its time is over delays the writes of
+//! the others of the same event.
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -21,6 +39,7 @@ use crate::{
 mod attempt;
 mod calls;
 mod driver;
+mod gate;
 mod job;
 mod lanes;
 mod pointer;

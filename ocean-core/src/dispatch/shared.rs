@@ -85,15 +85,15 @@ impl SharedEvents {
         self.lock().insert(id, shared);
     }
 
-    /// A turn of the event begins.
-    pub(super) fn enter(&self, id: EventId) -> Entered {
+    /// A turn of the event begins; `runs` unless it is superseded.
+    pub(super) fn enter(&self, id: EventId, runs: bool) -> Entered {
         let mut events = self.lock();
         let shared = events.get_mut(&id).expect("admitted and not ended");
         shared.running += 1;
         Entered {
             lanes: shared.lanes.clone(),
             copy: Arc::clone(&shared.copy),
-            resume: std::mem::take(&mut shared.resumed),
+            resume: runs && std::mem::take(&mut shared.resumed),
             recorded: shared.recorded,
         }
     }
@@ -258,7 +258,7 @@ mod tests {
         let events = two_lanes();
         let mut changes = Vec::new();
         for _ in 0..2 {
-            events.enter(ID);
+            events.enter(ID, true);
         }
         for (lane, (end, story)) in [(1, first), (2, second)] {
             events.leave(ID, Lane::new(lane), end, story, |change| {
@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn a_waiting_lane_keeps_the_event() {
         let events = two_lanes();
-        events.enter(ID);
+        events.enter(ID, true);
         let at = jiff::Timestamp::UNIX_EPOCH;
         let mut changes = Vec::new();
         let end = LaneEnd::Again(at);
@@ -329,7 +329,7 @@ mod tests {
             },
         );
         assert!(matches!(&changes[..], [Change::Retry { at: date, .. }] if *date == at));
-        let again = events.enter(ID);
+        let again = events.enter(ID, true);
         assert!(again.recorded, "the story must be read again");
         assert!(
             again.copy.get().is_none(),

@@ -7,6 +7,7 @@ use tokio::sync::SemaphorePermit;
 use super::{job::Worker, lanes::Ready, shared::Entered};
 use crate::{
     event::{EventId, WebhookEvent},
+    failpoint,
     queue::{Change, QueueError, Story},
 };
 
@@ -40,11 +41,21 @@ pub(super) struct TakenUp<'a> {
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// It never can.
-    Dead(String),
+    Dead { reason: String, story: Story },
     /// Not now; again after this time.
     Later(Duration),
     /// The queue is closed.
     Closed,
+}
+
+impl Refusal {
+    /// Nothing is known of the event.
+    fn dead(reason: impl ToString) -> Self {
+        Self::Dead {
+            reason: reason.to_string(),
+            story: Story::default(),
+        }
+    }
 }
 
 /// The least wait before an event that could not be read is read again.
@@ -74,7 +85,8 @@ impl Worker {
                 entered.copy.get_or_try_init(load).await?.clone()
             }
         };
-        let suspect = if ready.resumed {
+        // What is superseded does not run, so it can do no harm.
+        let suspect = if ready.resumed && ready.superseded_by.is_none() {
             self.resume(&loaded, entered.is_none_or(|it| it.resume))
                 .await?
         } else {
@@ -94,10 +106,8 @@ impl Worker {
                 story: stored.story,
                 restarts: stored.restarts,
             }),
-            Ok(None) => Err(Refusal::Dead(
-                "the queue no longer has the event".to_owned(),
-            )),
-            Err(error @ QueueError::Damaged { .. }) => Err(Refusal::Dead(error.to_string())),
+            Ok(None) => Err(Refusal::dead("the queue no longer has the event")),
+            Err(error @ QueueError::Damaged { .. }) => Err(Refusal::dead(error)),
             Err(QueueError::Closed) => Err(Refusal::Closed),
             Err(error) => {
                 self.telemetry.dispatch.load_failed(id, &error);
@@ -120,9 +130,10 @@ impl Worker {
     ) -> Result<Option<SemaphorePermit<'_>>, Refusal> {
         let restarts = loaded.restarts;
         if restarts >= self.max_restarts {
-            return Err(Refusal::Dead(format!(
-                "the process ended {restarts} times while this event ran"
-            )));
+            return Err(Refusal::Dead {
+                reason: format!("the process ended {restarts} times while this event ran"),
+                story: loaded.story.clone(),
+            });
         }
         let suspect = match restarts {
             0 => None,
@@ -136,6 +147,7 @@ impl Worker {
             self.queue.record(loaded.event.id(), Change::Resumed);
         }
         self.queue.flushed().await;
+        failpoint::hit("dispatch.after_resume");
         Ok(suspect)
     }
 }

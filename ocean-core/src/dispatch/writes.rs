@@ -5,7 +5,7 @@
 //! cannot change that, its run is done with a note, and only a run for which every item failed is
 //! given up. Upstream ignores both.
 
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use futures_util::FutureExt as _;
 
@@ -20,7 +20,7 @@ use crate::{
     outcome::RawResults,
     queue::{Write, WriteKind},
     resource::Resource,
-    telemetry::DispatchMetrics,
+    telemetry::Telemetry,
 };
 
 /// What a handler brought, and the resources that map it.
@@ -50,7 +50,7 @@ pub(super) struct Landing<'a> {
     pub(super) event: &'a WebhookEvent,
     pub(super) mapping: &'a Mapping,
     pub(super) catalog: &'a dyn Catalog,
-    pub(super) metrics: &'a DispatchMetrics,
+    pub(super) telemetry: &'a Telemetry,
 }
 
 impl Landing<'_> {
@@ -83,7 +83,9 @@ impl Landing<'_> {
             Processing::EntitiesAndRaw => {
                 let (landed, shipped) = tokio::join!(self.map_and_write(inputs), self.ship(inputs));
                 if let Err(error) = shipped {
-                    self.metrics.not_shipped(self.event.id(), &error.into());
+                    self.telemetry
+                        .dispatch
+                        .not_shipped(self.event.id(), &error.into());
                 }
                 landed
             }
@@ -97,11 +99,15 @@ impl Landing<'_> {
             query: self.mapping.query(resource.index),
             results: Arc::clone(&input.results),
         };
-        let parts = origins(inputs)
+        let parts: Vec<_> = origins(inputs)
             .map(|(origin, resource)| (&inputs[origin.input], resource))
             .filter(|(input, _)| !input.results.is_empty())
             .map(part)
             .collect();
+        // What actions bring belongs to no resource.
+        if parts.is_empty() {
+            return Ok(());
+        }
         let shipment = RawShipment {
             event_id: self.event.id().to_string(),
             received_at: self.event.received_at(),
@@ -129,7 +135,9 @@ impl Landing<'_> {
                 results: &input.results,
             })
             .collect();
+        let started = Instant::now();
         let plan = self.mapping.plan(&plan_inputs);
+        self.telemetry.mapping.planned(&plan, started.elapsed());
         let mut landed = self.read_notes(inputs, &plan);
         let (changes, names) = changes(plan, self.mapping);
         if names.is_empty() {
@@ -147,13 +155,15 @@ impl Landing<'_> {
         let mut landed: HashMap<Origin, Landed> = HashMap::new();
         let mut failures: HashMap<Origin, usize> = HashMap::new();
         for (origin, note) in &plan.notes {
-            if matches!(note, Note::Failed(_) | Note::Limit { .. }) {
+            if note.finding.is_error() {
                 *failures.entry(*origin).or_default() += 1;
             }
             landed.entry(*origin).or_default().note(note);
         }
         for (origin, count) in &failures {
-            self.metrics.mapping_failed(self.event.id(), *count);
+            self.telemetry
+                .dispatch
+                .mapping_failed(self.event.id(), *count);
             let results = &inputs[origin.input].results;
             let items = results.updated.len() + results.deleted.len();
             let yields = plan.upserts.iter().any(|(from, _)| from == origin)

@@ -91,7 +91,8 @@ impl HttpClient {
                         Some(status) if matches!(error, HttpError::Status { .. }) => {
                             is_worth_repeating(status, repeats)
                         }
-                        _ => error.is_retryable(),
+                        // A time-out has used up more time than repeats in place may take.
+                        _ => error.is_retryable() && !matches!(error, HttpError::Timeout { .. }),
                     };
                     (error, worthwhile)
                 }

@@ -98,13 +98,25 @@ pub struct Loopback {
 
 impl Loopback {
     pub async fn start(handler: impl Fn(&Call) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_with(handler, true).await
+    }
+
+    /// A server that does not remember its calls, for load.
+    pub async fn start_forgetful(handler: impl Fn(&Call) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_with(handler, false).await
+    }
+
+    async fn start_with(
+        handler: impl Fn(&Call) -> Reply + Send + Sync + 'static,
+        remembers: bool,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let calls = Arc::new(Mutex::new(Vec::new()));
         let handler = Arc::new(handler);
         let mut tasks = JoinSet::new();
         let answered = Arc::new(Notify::new());
-        let (seen, notify) = (calls.clone(), answered.clone());
+        let (seen, notify) = (remembers.then(|| calls.clone()), answered.clone());
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
@@ -159,13 +171,15 @@ impl Loopback {
 async fn serve(
     stream: TcpStream,
     handler: Arc<dyn Fn(&Call) -> Reply + Send + Sync>,
-    seen: Arc<Mutex<Vec<Call>>>,
+    seen: Option<Arc<Mutex<Vec<Call>>>>,
     answered: Arc<Notify>,
 ) {
     let _ = stream.set_nodelay(true);
     let mut stream = BufReader::new(stream);
     while let Some(call) = read_call(&mut stream).await {
-        seen.lock().unwrap().push(call.clone());
+        if let Some(seen) = &seen {
+            seen.lock().unwrap().push(call.clone());
+        }
         let mut reply = handler(&call);
         answered.notify_waiters();
         while let Reply::After(delay, then) = reply {

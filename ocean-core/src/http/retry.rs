@@ -1,5 +1,5 @@
 //! When a request is repeated, and after how long (upstream's `helpers/retry.py`; 500 is repeated
-//! too, a 401 only once).
+//! too, a 401 only once, a time-out never: it has taken long enough for the event to wait on disk).
 
 use std::time::Duration;
 

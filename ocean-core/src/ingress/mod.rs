@@ -14,9 +14,11 @@ use crate::{
 
 mod answer;
 mod body;
+mod door;
 mod dry;
 mod health;
 mod intake;
+mod reader;
 mod refusal;
 mod routes;
 mod server;
@@ -77,7 +79,8 @@ pub struct IngressOptions {
     pub max_connections: usize,
     /// The time a client has to send the head of a request.
     pub head_timeout: Duration,
-    /// The time a client has to send the body of a request.
+    /// The time a client has to send the body of a request, and a second more for each 32 KiB that
+    /// came.
     pub body_timeout: Duration,
     /// How long a connection may idle between two requests.
     pub keep_alive: Duration,

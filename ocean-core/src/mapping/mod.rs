@@ -2,20 +2,68 @@
 //!
 //! It owns the app config, its compiled programs and the rules by which an entity comes of a raw
 //! item. It knows no HTTP and no processors. **The same mapping text gives the same entity as
-//! upstream's jq 1.8 would; nothing is compiled or parsed twice; no program can hang or crash the
-//! process.**
+//! upstream's jq 1.8 would, except where [`DIFFERENCES`] says otherwise; nothing is compiled or
+//! parsed twice; no program can hang or crash the process.**
+//!
+//! ```
+//! use ocean_core::{Raw, RawResults, mapping::{Mapping, MappingOptions, PlanInput}};
+//! use serde_json::json;
+//!
+//! let mapping = Mapping::compile(
+//!     &json!({"resources": [{
+//!         "kind": "issue",
+//!         "selector": {"query": ".state == 'open'"},
+//!         "port": {"entity": {"mappings": {"identifier": ".key", "blueprint": "'task'"}}},
+//!     }]}),
+//!     &MappingOptions::default(),
+//! )
+//! .unwrap();
+//! let results = RawResults::updated([Raw::new(&json!({"key": "OPS-7", "state": "open"}))]);
+//! let plan = mapping.plan(&[PlanInput { resources: &[0], results: &results }]);
+//! assert_eq!(&*plan.upserts[0].1.json, br#"{"identifier":"OPS-7","blueprint":"task"}"#);
+//! ```
 
 use std::{collections::HashMap, sync::Arc};
 
+use serde::Serialize;
+
 use crate::{
-    catalog::{Entity, EntityKey, WriteOptions},
-    outcome::RawResults,
+    catalog::WriteOptions,
     resource::{Resource, SelectorType},
 };
 
+mod compile;
+mod config;
+mod deletion_path;
+mod differences;
+mod entity;
+mod handle;
+mod items;
+mod plan;
+mod program;
+mod quotes;
+mod refresh;
+mod report;
+mod wire;
+
+pub use config::parse_text;
+pub use differences::{DIFFERENCES, Difference};
+pub use handle::{MappingHandle, Status};
+pub use plan::{Finding, Note, Origin, Plan, PlanInput};
+pub use refresh::{DEFAULT_TTL, RefreshParts, refresh};
+pub use report::{NoResource, Report, read_items, report};
+
+use compile::CompiledResource;
+use program::Programs;
+
 /// A compiled app config.
 #[derive(Debug)]
-pub struct Mapping {}
+pub struct Mapping {
+    resources: Vec<CompiledResource>,
+    write: WriteOptions,
+    problems: Vec<Problem>,
+    programs: Programs,
+}
 
 impl Mapping {
     /// Compiles an app config as Port stores it. Programs that do not compile leave their field
@@ -28,98 +76,87 @@ impl Mapping {
         config: &serde_json::Value,
         options: &MappingOptions,
     ) -> Result<Self, ConfigError> {
-        let _ = (config, options);
-        unimplemented!("the mapping room")
+        Self::compile_after(config, options, None)
     }
 
-    /// What does not compile, field by field.
+    /// As [`compile`](Self::compile), taking over the programs that `previous` already compiled.
+    ///
+    /// # Errors
+    /// As [`compile`](Self::compile).
+    pub fn compile_after(
+        config: &serde_json::Value,
+        options: &MappingOptions,
+        previous: Option<&Self>,
+    ) -> Result<Self, ConfigError> {
+        compile::compile(config, options, previous)
+    }
+
+    /// What cannot work, field by field.
     pub fn problems(&self) -> &[Problem] {
-        unimplemented!("the mapping room")
+        &self.problems
     }
 
     /// The resources, in order.
     pub fn resources(&self) -> impl ExactSizeIterator<Item = &Arc<Resource>> {
-        [].iter()
+        self.resources.iter().map(|resource| &resource.resource)
     }
 
     /// How entities are written.
     pub fn write_options(&self) -> WriteOptions {
-        unimplemented!("the mapping room")
+        self.write
     }
 
     /// The `selector.query` of the resource at `index`.
+    ///
+    /// # Panics
+    /// If there are not as many resources.
     pub fn query(&self, index: usize) -> Arc<str> {
-        let _ = index;
-        unimplemented!("the mapping room")
+        self.resources[index].query.text.clone()
     }
 
-    /// Turns the results of one event into what the catalog must do (facts of upstream's
-    /// `sync_raw_results`, with deletes as DESIGN section 5 has them): updated items that pass
-    /// their selector are upserted, those that fail it and deleted items are removed, unless the
-    /// same entity is also upserted.
+    /// Turns the results of one event into what the catalog must do, as upstream's
+    /// `sync_raw_results` does: updated items that pass their selector are upserted, those that
+    /// fail it and deleted items are removed, unless the same entity is also upserted. Nothing is
+    /// merged or left out within upserts or within deletes, and their order is kept: resource by
+    /// resource, item by item.
+    ///
+    /// A deleted item is removed whatever its selector says, also when the selector fails: what a
+    /// tool sends about something that is gone is often but a part of it. All it needs is an
+    /// identifier and a blueprint.
+    ///
+    /// # Panics
+    /// If an input names a resource that is not there.
     pub fn plan(&self, inputs: &[PlanInput<'_>]) -> Plan {
-        let _ = inputs;
-        unimplemented!("the mapping room")
+        plan::plan(self, inputs)
     }
-}
 
-/// Results of one processor and the resources that map them. An item is parsed once for all.
-#[derive(Clone, Copy, Debug)]
-pub struct PlanInput<'a> {
-    /// Places of the resources in the app config.
-    pub resources: &'a [usize],
-    /// The raw items.
-    pub results: &'a RawResults,
-}
+    /// Why this mapping must not replace `current`, if so: it breaks a kind that works now, or
+    /// nothing in it can work at all. A kind that is no longer listed is no mistake.
+    fn worse_than(&self, current: Option<&Self>) -> Option<String> {
+        let any_works = self
+            .resources
+            .iter()
+            .any(|resource| resource.dead.is_none());
+        let broken = self.resources.iter().find(|resource| {
+            let kind = &resource.resource.kind;
+            resource.dead.is_some()
+                && match current {
+                    Some(current) if any_works => current.serves(kind) && !self.serves(kind),
+                    _ => !any_works,
+                }
+        })?;
+        Some(format!(
+            "no resource of kind `{}` can work: {}",
+            broken.resource.kind,
+            broken.dead.as_ref()?
+        ))
+    }
 
-/// What an event changes, and on whose account.
-#[derive(Clone, Debug, Default)]
-pub struct Plan {
-    /// Entities to upsert, in order.
-    pub upserts: Vec<(Origin, Entity)>,
-    /// Entities to remove, in order.
-    pub deletes: Vec<(Origin, EntityKey)>,
-    /// What did not work and why; the item or field it is about is left out or null.
-    pub notes: Vec<(Origin, Note)>,
-}
-
-/// Which input and resource something comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Origin {
-    /// The place of the input in the slice given to [`Mapping::plan`].
-    pub input: usize,
-    /// The resource's place in the app config.
-    pub resource: usize,
-}
-
-/// Something an operator should know about a mapped item.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Note {
-    /// A field came out null: nothing there, an error, or a program that does not compile.
-    #[error("`{path}` is null (program: {program}){}", .error.as_ref().map(|e| format!(": {e}")).unwrap_or_default())]
-    Misconfigured {
-        /// The field, such as `properties.status`.
-        path: String,
-        /// Its program.
-        program: Arc<str>,
-        /// The error, if it was one.
-        error: Option<String>,
-    },
-    /// The item has no identifier or no blueprint, so there is no entity.
-    #[error("no entity: `identifier` or `blueprint` is empty")]
-    NoIdentity,
-    /// The selector or `itemsToParse` failed; the item yields nothing.
-    #[error("{0}")]
-    Failed(String),
-    /// A program exceeded a limit of the engine.
-    #[error("`{path}` exceeded the {limit} limit of a mapping program")]
-    Limit {
-        /// The field.
-        path: String,
-        /// Which limit.
-        limit: String,
-    },
+    fn serves(&self, kind: &str) -> bool {
+        self.resources
+            .iter()
+            .any(|resource| &*resource.resource.kind == kind && resource.dead.is_none())
+    }
 }
 
 /// What compiling an app config depends on.
@@ -130,12 +167,13 @@ pub struct MappingOptions {
     /// The selector types that processors ask for, by kind.
     pub selectors: HashMap<String, Vec<SelectorType>>,
     /// The kinds the integration knows; a resource of another kind is a problem, not an error.
+    /// Empty means any.
     pub kinds: Vec<String>,
 }
 
 /// A program that does not compile, or a resource nothing will ever map.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("resources[{resource}] ({kind}) {path}: {message}")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("resources[{resource}] ({kind}) `{path}`: {message}")]
 pub struct Problem {
     /// The resource's place in the app config.
     pub resource: usize,
@@ -153,33 +191,4 @@ pub struct Problem {
 pub struct ConfigError {
     /// Each names the resource, the key and the fix.
     pub problems: Vec<String>,
-}
-
-// === MappingHandle ===
-
-/// The current mapping: read by every event, replaced by the refresher, absent until the catalog
-/// has delivered one.
-#[derive(Clone, Debug, Default)]
-pub struct MappingHandle(Arc<tokio::sync::watch::Sender<Option<Arc<Mapping>>>>);
-
-impl MappingHandle {
-    /// The current mapping, if there is one yet.
-    pub fn current(&self) -> Option<Arc<Mapping>> {
-        self.0.borrow().clone()
-    }
-
-    /// Waits for the first mapping. Cancel-safe.
-    pub async fn ready(&self) -> Arc<Mapping> {
-        let mut changes = self.0.subscribe();
-        let current = changes.wait_for(Option::is_some).await;
-        current
-            .expect("the handle holds the sender")
-            .clone()
-            .expect("waited for")
-    }
-
-    /// Replaces the mapping.
-    pub fn set(&self, mapping: Arc<Mapping>) {
-        self.0.send_replace(Some(mapping));
-    }
 }

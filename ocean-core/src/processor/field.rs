@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use ocean_jq::Value;
+
 use super::{Literal, Subject, Test};
 use crate::event::WebhookEvent;
 
@@ -10,7 +12,7 @@ pub(super) enum Field<'e> {
     /// The first value of a header.
     Header(&'e str),
     /// A value of the payload.
-    Payload(serde_json::Value),
+    Payload(Value<'e>),
 }
 
 impl<'e> Field<'e> {
@@ -24,9 +26,7 @@ impl<'e> Field<'e> {
 
     /// What `pointer` leads to in the payload.
     pub(super) fn at(event: &'e WebhookEvent, pointer: &str) -> Option<Self> {
-        let payload: serde_json::Value = serde_json::from_slice(event.body()).ok()?;
-        let value = payload.pointer(pointer)?;
-        (!value.is_null()).then(|| Self::Payload(value.clone()))
+        event.pointer(pointer).map(Self::Payload)
     }
 
     /// The text, if it is text.
@@ -53,14 +53,15 @@ impl<'e> Field<'e> {
         }
     }
 
-    /// Its part of an ordering key. The number 7 and the text "7" are one: tools write ids both
-    /// ways, and order that is kept without need harms nobody.
+    /// Its part of an ordering key. The numbers 7 and 7.0 and the text "7" are one: tools write ids
+    /// in several ways, and order that is kept without need harms nobody.
     pub(super) fn key_text(&self) -> Cow<'_, str> {
         match self {
             Self::Header(text) => Cow::Borrowed(text),
-            Self::Payload(value) => match value.as_str() {
-                Some(text) => Cow::Borrowed(text),
-                None => Cow::Owned(value.to_string()),
+            Self::Payload(value) => match (value.as_str(), value.as_i64()) {
+                (Some(text), _) => Cow::Borrowed(text),
+                (None, Some(number)) => Cow::Owned(number.to_string()),
+                (None, None) => Cow::Owned(value.to_json_string()),
             },
         }
     }

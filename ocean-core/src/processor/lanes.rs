@@ -147,6 +147,12 @@ mod tests {
         };
         check(r#"{"a":"x","b":1}"#, r#"{"b":1,"c":9,"a":"x"}"#, true);
         check(r#"{"a":"x","b":1}"#, r#"{"a":"x","b":"1"}"#, true);
+        check(r#"{"a":"x","b":1}"#, r#"{"a":"x","b":1.0}"#, true);
+        check(
+            r#"{"a":9007199254740993}"#,
+            r#"{"a":9007199254740992}"#,
+            false,
+        );
         check(r#"{"a":"x","b":null}"#, r#"{"a":"x"}"#, true);
         check(r#"{"a":"x","b":1}"#, r#"{"a":"x","b":2}"#, false);
         check(r#"{"a":"xy","b":"z"}"#, r#"{"a":"x","b":"yz"}"#, false);

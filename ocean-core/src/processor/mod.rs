@@ -22,8 +22,6 @@ mod spec;
 
 pub use erased::DynProcessor;
 pub use index::{ProcessorIndex, Route};
-// Others import it from here until they are merged.
-pub use crate::future::BoxFuture;
 pub use registry::{Registered, Registration, Registry};
 pub use spec::{
     Condition, DeleteSpec, EventMatch, Literal, Location, Mismatch, ProcessorSpec, RetryPolicy,

@@ -6,7 +6,11 @@ use clap::{Args, Parser, Subcommand};
 
 /// Arguments of the binary; its name, version and settings are filled in by the integration.
 #[derive(Debug, Parser)]
-#[command(propagate_version = true, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    propagate_version = true,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -100,7 +104,7 @@ pub(crate) struct SimulateArgs {
     /// An app config, YAML or JSON; default: the integration's own.
     #[arg(long, value_name = "FILE")]
     pub(crate) mapping: Option<PathBuf>,
-    /// Ask the built-in stand-in instead of the tool.
+    /// Ask the built-in stand-in instead of the tool; so it is anyway without settings of the tool.
     #[arg(long)]
     pub(crate) dev: bool,
     /// Print JSON.

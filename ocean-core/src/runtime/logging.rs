@@ -35,10 +35,15 @@ pub(crate) fn start(level: &str, format: &str) -> Result<(), String> {
     let registry = tracing_subscriber::registry().with(filter);
     // A second start in one process, as in tests, keeps the first subscriber.
     let _ = if json {
-        let layer = fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
+        let layer = fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_writer(std::io::stderr);
         registry.with(layer).try_init()
     } else {
-        let layer = fmt::layer().with_ansi(terminal).with_writer(std::io::stderr);
+        let layer = fmt::layer()
+            .with_ansi(terminal)
+            .with_writer(std::io::stderr);
         registry.with(layer.with_target(false)).try_init()
     };
     Ok(())
@@ -48,7 +53,15 @@ pub(crate) fn start(level: &str, format: &str) -> Result<(), String> {
 mod tests {
     #[test]
     fn wrong_values_are_named() {
-        assert!(super::start("INFO", "xml").unwrap_err().contains("APPLICATION__LOG_FORMAT"));
-        assert!(super::start("a=b=c", "json").unwrap_err().contains("APPLICATION__LOG_LEVEL"));
+        assert!(
+            super::start("INFO", "xml")
+                .unwrap_err()
+                .contains("APPLICATION__LOG_FORMAT")
+        );
+        assert!(
+            super::start("a=b=c", "json")
+                .unwrap_err()
+                .contains("APPLICATION__LOG_LEVEL")
+        );
     }
 }

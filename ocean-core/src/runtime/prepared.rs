@@ -36,9 +36,12 @@ impl<I: Integration> Prepared<I> {
         let spec = Spec::parse(I::assets().spec)?;
         let settings = Settings::check(layers, &spec, I::NAME)?;
         let mut problems = StartError::default();
-        let config: I::Config =
-            serde_json::from_value(settings.integration.config.clone().into()).map_err(|error| {
-                StartError::new(format!("the settings of {} cannot be used: {error}", I::NAME))
+        let config: I::Config = serde_json::from_value(settings.integration.config.clone().into())
+            .map_err(|error| {
+                StartError::new(format!(
+                    "the settings of {} cannot be used: {error}",
+                    I::NAME
+                ))
             })?;
         let clock = Clock::system();
         let context = StartContext {
@@ -88,7 +91,11 @@ impl<I: Integration> Prepared<I> {
 
     /// What compiling a mapping depends on.
     pub(crate) fn mapping_options(&self) -> MappingOptions {
-        mapping_options(&self.registry, &self.spec.kinds(), self.settings.jq_environment)
+        mapping_options(
+            &self.registry,
+            &self.spec.kinds(),
+            self.settings.jq_environment,
+        )
     }
 }
 
@@ -98,9 +105,15 @@ pub(crate) fn mapping_options(
     kinds: &[String],
     environment: bool,
 ) -> MappingOptions {
-    let selectors = kinds.iter().map(|kind| (kind.clone(), registry.selector_types(kind)));
+    let selectors = kinds
+        .iter()
+        .map(|kind| (kind.clone(), registry.selector_types(kind)));
     MappingOptions {
-        env: if environment { super::config::environment() } else { Arc::default() },
+        env: if environment {
+            super::config::environment()
+        } else {
+            Arc::default()
+        },
         selectors: selectors.collect(),
         kinds: kinds.to_vec(),
     }
@@ -109,7 +122,11 @@ pub(crate) fn mapping_options(
 /// `OCEAN__BASE_URL` with the path prefix, as upstream builds it.
 fn public_url(settings: &Settings) -> Option<url::Url> {
     let mut url = settings.base_url.clone()?;
-    let path = format!("{}{}", url.path().trim_end_matches('/'), settings.path_prefix);
+    let path = format!(
+        "{}{}",
+        url.path().trim_end_matches('/'),
+        settings.path_prefix
+    );
     url.set_path(&path);
     Some(url)
 }

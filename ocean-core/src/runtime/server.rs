@@ -48,9 +48,7 @@ pub(crate) async fn serve<I: Integration>(
     let signalled = stop_signal()?;
     let settings = &prepared.settings;
     let (queue, feed) = rooms::queue(&prepared)?;
-    // The catalog and the queue outlive the rooms that write to them.
-    let back = Arc::new(Supervisor::default());
-    let (catalog, browser) = rooms::catalog(&prepared, &I::assets(), &back)?;
+    let (catalog, browser) = rooms::catalog(&prepared, &supervisor)?;
     let mapping = MappingHandle::default();
     supervisor.spawn(
         "mapping",
@@ -84,7 +82,15 @@ pub(crate) async fn serve<I: Integration>(
         },
         &supervisor,
     );
-    supervisor.spawn("preparation", prepare(Arc::clone(&catalog), I::assets(), &supervisor));
+    supervisor.spawn(
+        "preparation",
+        prepare(
+            Arc::clone(&catalog),
+            I::assets(),
+            mapping.clone(),
+            &supervisor,
+        ),
+    );
     let listening = Listening {
         admin: match &settings.admin {
             Some(admin) => Some(admin::serve(
@@ -109,9 +115,14 @@ pub(crate) async fn serve<I: Integration>(
     info!(address = %listening.public, "Listening for events.");
     on_listening(&prepared, listening);
     let (context, state) = (prepared.context.clone(), prepared.state.clone());
+    let mut stop = supervisor.shutdown();
     supervisor.spawn("integration", async move {
-        if let Err(problem) = I::on_start(context, state).await {
-            warn!(%problem, "The integration's own start failed; events are received all the same.");
+        // It may go on as long as the server runs, or be in a slow call of the tool.
+        tokio::select! {
+            started = I::on_start(context, state) => if let Err(problem) = started {
+                warn!(%problem, "The integration's own start failed; events are received all the same.");
+            },
+            () = stop.requested() => {}
         }
     });
 
@@ -125,9 +136,7 @@ pub(crate) async fn serve<I: Integration>(
     };
     supervisor.stop();
     supervisor.join(settings.shutdown_wait).await;
-    back.stop();
-    back.join(settings.shutdown_wait).await;
-    rooms::close(queue).await;
+    queue.close().await;
     info!("Stopped.");
     Ok(code)
 }
@@ -140,7 +149,11 @@ fn public_door<I: Integration>(
     supervisor: &Supervisor,
 ) -> Result<SocketAddr, StartError> {
     let settings = &prepared.settings;
-    for source in prepared.sources.iter().filter(|source| !source.is_verified()) {
+    for source in prepared
+        .sources
+        .iter()
+        .filter(|source| !source.is_verified())
+    {
         warn!(
             path = %source.source().path,
             reason = source.source().unverified.unwrap_or_default(),
@@ -165,7 +178,11 @@ fn public_door<I: Integration>(
     ];
     let addresses = ingress::serve(
         IngressParts {
-            sources: if settings.live_events { prepared.sources.clone() } else { Vec::new() },
+            sources: if settings.live_events {
+                prepared.sources.clone()
+            } else {
+                Vec::new()
+            },
             router: Arc::clone(&prepared.registry) as _,
             queue: Arc::clone(queue),
             checks,
@@ -176,13 +193,19 @@ fn public_door<I: Integration>(
                 port: settings.listen.port(),
                 prefix: settings.path_prefix.clone(),
                 shutdown_timeout: settings.shutdown_wait,
-                limits: Limits { max_body_bytes: settings.max_body_bytes, ..Limits::default() },
+                limits: Limits {
+                    max_body_bytes: settings.max_body_bytes,
+                    ..Limits::default()
+                },
                 ..IngressOptions::default()
             },
         },
         supervisor,
     )?;
-    addresses.first().copied().ok_or_else(|| StartError::new("the door listens nowhere"))
+    addresses
+        .first()
+        .copied()
+        .ok_or_else(|| StartError::new("the door listens nowhere"))
 }
 
 /// Brings the integration's record and resources at the catalog into being; what is refused for
@@ -190,6 +213,7 @@ fn public_door<I: Integration>(
 fn prepare(
     catalog: Arc<dyn Catalog>,
     assets: Assets,
+    mapping: MappingHandle,
     supervisor: &Arc<Supervisor>,
 ) -> impl Future<Output = ()> + Send + 'static {
     let mut shutdown = supervisor.shutdown();
@@ -199,9 +223,13 @@ fn prepare(
             prepared = catalog.prepare(&assets) => prepared,
             () = shutdown.requested() => return,
         };
-        if let Err(problem) = prepared {
-            error!(%problem, "The catalog refuses this integration; shutting down.");
-            supervisor.stop();
+        match prepared {
+            // A new installation has its mapping only now.
+            Ok(()) => mapping.refresh_now(),
+            Err(problem) => {
+                error!(%problem, "The catalog refuses this integration; shutting down.");
+                supervisor.stop();
+            }
         }
     }
 }

@@ -63,11 +63,12 @@ impl IngressMetrics {
         }
     }
 
-    /// A request was refused. `path` is that of a source, or `other` where there is none: anybody
-    /// can ask for any path, and each would be a time series.
+    /// A request was refused.
     pub fn refused(&self, refused: &Refused<'_>) {
+        // Anybody can ask for any path, and each would be a time series.
+        let path = refused.source.unwrap_or("other");
         self.requests
-            .get_or_create(&RequestLabels::new(refused.path, refused.code))
+            .get_or_create(&RequestLabels::new(path, refused.code))
             .inc();
         warn!(
             path = refused.path,
@@ -135,7 +136,9 @@ impl PathMetrics {
 /// A refused request: what may be said about it. Never its body, never a secret.
 #[derive(Clone, Copy)]
 pub struct Refused<'a> {
-    /// The path of its source, or `other`.
+    /// The path of its source, if it has one.
+    pub source: Option<&'a str>,
+    /// The path that was asked for, without query: a query may hold a token.
     pub path: &'a str,
     /// The error code of the answer.
     pub code: &'static str,

@@ -295,6 +295,27 @@ async fn an_outage_is_waited_out_and_uses_up_no_retry() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_the_catalog_is_away_handlers_are_not_called_in_vain() {
+    let started = tokio::time::Instant::now();
+    let catalog = FakeCatalog::answering(move |_, _| match started.elapsed().as_secs() {
+        0..300 => Err(away()),
+        _ => Ok(Written::Updated),
+    });
+    let mut setup = Setup::new().processor(ISSUES, update).catalog(catalog);
+    setup.workers = 1;
+    let world = setup.start();
+    let ids: Vec<_> = (0..500).map(|n| world.send(&format!("K{n}"))).collect();
+    for id in ids {
+        world.done(id).await;
+    }
+    let in_vain = world.calls().len() - 500;
+    // Those already under way, and one every ten seconds.
+    assert!(in_vain <= 16 + 31, "{in_vain} calls");
+    let last = world.calls().last().unwrap().at;
+    assert!(last < Duration::from_secs(330), "{last:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn retry_after_is_honoured() {
     let world = Setup::new()
         .processor(ISSUES, |call| async move {

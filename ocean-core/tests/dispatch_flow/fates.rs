@@ -240,6 +240,19 @@ async fn where_port_maps_raw_items_are_shipped_and_nothing_is_written() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_actions_bring_is_not_shipped() {
+    let mut catalog = FakeCatalog::default();
+    catalog.processing = Processing::Raw;
+    let action = ProcessorSpec::new("finish", "/webhook").action();
+    let world = Setup::new()
+        .processor(action, update)
+        .catalog(catalog)
+        .start();
+    world.done(world.send("A")).await;
+    assert!(world.catalog.shipments().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_shipment_where_port_maps_is_tried_again() {
     let mut catalog = FakeCatalog::answering(|_, before| match before {
         0 => Err(busy()),

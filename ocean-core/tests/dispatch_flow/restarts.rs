@@ -90,6 +90,49 @@ async fn an_event_found_at_start_runs_only_when_that_is_durable() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_only_waits_for_its_commit_does_not_start_once_shutdown_is_requested() {
+    let queue = FakeQueue::default();
+    let first = Setup::new().processor(ISSUES, update).queue(&queue).start();
+    first.stop(Duration::from_secs(1)).await;
+    let id = first.send("A");
+
+    queue.flushing(false);
+    let next = Setup::new().processor(ISSUES, update).queue(&queue).start();
+    let resumed = |change: &Change| matches!(change, Change::Resumed).then_some(());
+    next.queue.wait(id, resumed).await;
+    next.supervisor.stop();
+    queue.flushing(true);
+    assert!(next.supervisor.join(Duration::from_secs(1)).await);
+    assert!(next.calls().is_empty());
+    assert_eq!(queue.left(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_of_two_lanes_found_at_start_is_noted_once() {
+    let queue = FakeQueue::default();
+    let by_user = ProcessorSpec::new("users", "/webhook")
+        .kinds(&["issue"])
+        .key(&["/user"]);
+    let world = || {
+        Setup::new()
+            .processor(ISSUES, update)
+            .processor(by_user, update)
+            .queue(&queue)
+            .start()
+    };
+    let first = world();
+    first.stop(Duration::from_secs(1)).await;
+    let body = serde_json::json!({"key": "A", "user": "U"});
+    let id = first.put(&first.event(&body, "updated"), true);
+
+    let next = world();
+    let story = next.done(id).await;
+    assert_eq!(story.runs.len(), 2);
+    let resumed = |change: &&Change| matches!(change, Change::Resumed);
+    assert_eq!(queue.changes(id).iter().filter(resumed).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn retry_dates_and_counts_survive_a_restart() {
     let failing = |_| async { Err(ProcessorError::retry("busy")) };
     let world = Setup::new().processor(ISSUES, failing).start();

@@ -73,8 +73,8 @@ async fn a_trial_tells_what_an_event_would_do() {
         issues (issue-0, issue-1): 1 updated, 1 deleted
         + issue/A  {"identifier":"A","blueprint":"issue"}
         - issue/gone
-        - task/A
         - task/gone
+        - task/A
         note: finish: an action, left out of the trial
         note: users: no resource of kind user in the mapping
     "#]]
@@ -139,11 +139,11 @@ async fn a_report_is_json_too() {
               "blueprint": "issue"
             },
             {
-              "identifier": "A",
+              "identifier": "gone",
               "blueprint": "task"
             },
             {
-              "identifier": "gone",
+              "identifier": "A",
               "blueprint": "task"
             }
           ],

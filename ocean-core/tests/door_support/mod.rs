@@ -37,6 +37,10 @@ pub struct FakeQueue {
     pub requests: Mutex<Vec<Vec<NewEvent>>>,
     pub deliveries: Mutex<HashMap<String, EventId>>,
     pub failure: Mutex<Option<QueueError>>,
+    /// While taken, accepting waits for it.
+    pub gate: tokio::sync::Mutex<()>,
+    /// Notified when accepting begins.
+    pub knocked: tokio::sync::Notify,
 }
 
 impl FakeQueue {
@@ -58,6 +62,8 @@ impl FakeQueue {
 impl Queue for FakeQueue {
     fn accept(&self, events: Vec<NewEvent>) -> BoxFuture<'_, Result<Vec<Receipt>, QueueError>> {
         Box::pin(async move {
+            self.knocked.notify_one();
+            let _open = self.gate.lock().await;
             if let Some(error) = &*self.failure.lock().unwrap() {
                 return Err(error.clone());
             }

@@ -75,11 +75,10 @@ impl BoardSelector {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::*;
     use crate::test_support::{Run, Site, sample};
 
     async fn run(site: &Site, body: &Value, selector: Value) -> Run {
-        crate::test_support::run(board {}, board::SPEC, site, body, selector).await
+        crate::test_support::run("board", site, body, selector).await
     }
 
     #[tokio::test]
@@ -139,7 +138,7 @@ mod tests {
         let body = json!({ "webhookEvent": "board_updated", "board": { "name": "OPS" } });
         assert_eq!(
             run(&site, &body, json!({})).await,
-            Run::Invalid("/board/id".to_owned())
+            Run::Invalid("invalid payload: no value at `/board/id`".to_owned())
         );
         let body = json!({ "webhookEvent": "board_configuration_changed", "configuration": {} });
         assert_eq!(run(&site, &body, json!({})).await, Run::Ignored);

@@ -45,11 +45,10 @@ pub async fn project(
 mod tests {
     use serde_json::{Value, json};
 
-    use super::*;
     use crate::test_support::{Run, Site, sample};
 
     async fn run(site: &Site, body: &Value, selector: Value) -> Run {
-        crate::test_support::run(project {}, project::SPEC, site, body, selector).await
+        crate::test_support::run("project", site, body, selector).await
     }
 
     #[tokio::test]

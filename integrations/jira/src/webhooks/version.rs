@@ -64,11 +64,10 @@ pub async fn version(
 mod tests {
     use serde_json::{Value, json};
 
-    use super::*;
     use crate::test_support::{Run, Site, sample};
 
     async fn run(site: &Site, body: &Value, selector: Value) -> Run {
-        crate::test_support::run(version {}, version::SPEC, site, body, selector).await
+        crate::test_support::run("release", site, body, selector).await
     }
 
     #[tokio::test]
@@ -128,6 +127,9 @@ mod tests {
     async fn a_version_without_id_is_refused() {
         let body = json!({ "webhookEvent": "jira:version_updated", "version": { "projectId": 1 } });
         let run = run(&Site::sample(), &body, json!({})).await;
-        assert_eq!(run, Run::Invalid("/version/id".to_owned()));
+        assert_eq!(
+            run,
+            Run::Invalid("invalid payload: no value at `/version/id`".to_owned())
+        );
     }
 }

@@ -14,7 +14,7 @@ const TABS = [
 ];
 
 const at = (id) => document.getElementById(id);
-const shown = { tab: "events", filter: { state: "", path: "", name: "" }, pages: [], event: null, list: "" };
+const shown = { tab: "events", filter: { state: "", path: "", name: "" }, pages: [], event: null, list: "", data: "" };
 
 // === Building ===
 
@@ -98,6 +98,7 @@ async function act(button, path) {
   try {
     const answer = await call(path, "POST");
     if (answer.replay) await open(answer.replay);
+    else if (shown.event) await open(shown.event);
     await refresh();
   } catch (error) {
     alarm(error.message);
@@ -132,7 +133,7 @@ function eventRow(event) {
     onclick: () => open(event.id),
     onkeydown: (key) => { if (key.key === "Enter") open(event.id); },
   },
-  h("td", { class: "time", title: time(event.received_at) }, ago(event.received_at)),
+  h("td", { class: "time", title: time(event.received_at), "data-at": event.received_at }, ago(event.received_at)),
   h("td", null, badge(event.state)),
   h("td", null, event.name || h("span", { class: "faint" }, "unnamed"), h("div", { class: "faint" }, event.path)),
   h("td", { class: "id" }, event.id),
@@ -142,11 +143,14 @@ function eventRow(event) {
   return row;
 }
 
-async function events(dead) {
+function eventsPath(dead) {
   const query = new URLSearchParams({ limit: "50" });
   for (const [key, value] of Object.entries(shown.filter)) if (value && !(dead && key === "state")) query.set(key, value);
   if (shown.pages.length) query.set("before", shown.pages.at(-1));
-  const page = await call(`${dead ? "dead" : "events"}?${query}`);
+  return `${dead ? "dead" : "events"}?${query}`;
+}
+
+function events(page, dead) {
   return [
     table(["Received", "State", "Event", "Id", "Attempts", "", ""], page.events.map(eventRow),
       dead ? "No dead letters: every event found its end." : "No events yet. POST one to /integration/…"),
@@ -156,8 +160,7 @@ async function events(dead) {
   ];
 }
 
-async function entities() {
-  const { entities } = await call("entities?limit=500");
+function entities({ entities }) {
   const rows = entities.map((entity) => h("tr", {
     class: "pick", tabindex: "0",
     onclick: () => detail(h("h2", null, `${entity.blueprint}/${entity.identifier}`), h("pre", null, JSON.stringify(entity, null, 2))),
@@ -165,8 +168,7 @@ async function entities() {
   return table(["Blueprint", "Identifier", "Title"], rows, "The local catalog holds no entities yet.");
 }
 
-async function processors() {
-  const { processors } = await call("processors");
+function processors({ processors }) {
   const rows = processors.map((one) => h("tr", null,
     h("td", null, h("b", null, one.name), h("div", { class: "reason" }, one.docs)),
     h("td", null, one.path),
@@ -178,21 +180,31 @@ async function processors() {
   return table(["Processor", "Path", "Kinds", "Events", "Key", "Retries", "At"], rows, "No processors.");
 }
 
-async function mapping() {
-  const status = await call("mapping");
+function mapping(status) {
   const problems = (status.problems || []).map((problem) => h("tr", null,
     h("td", null, problem.kind), h("td", null, h("code", null, problem.path)), h("td", { class: "error" }, problem.message)));
   return [
     h("div", { class: "card" }, h("dl", null,
-      h("dt", null, "Loaded"), h("dd", null, time(status.loaded_at) || (status.loaded ? "yes" : "not yet")),
+      h("dt", null, "Loaded"), h("dd", null, time(status.loaded_at) || "not yet"),
       h("dt", null, "Checked"), h("dd", null, time(status.checked_at) || "-"),
-      status.error && [h("dt", null, "Trouble"), h("dd", { class: "error" }, status.error)])),
+      status.error && [h("dt", null, "Trouble"), h("dd", { class: "error" }, status.error)]),
+    h("button", { onclick: (click) => act(click.currentTarget, "mapping/refresh") }, "Load it now")),
+    h("h3", null, "Resources"),
+    table(["", "Kind", "Selector"], status.resources.map((one) => h("tr", null,
+      h("td", { class: "faint" }, one.index), h("td", null, one.kind), h("td", null, h("code", null, one.query)))), "None yet."),
     h("h3", null, "Problems"),
     table(["Kind", "Field", "Problem"], problems, "No problems: every program compiles."),
   ];
 }
 
-const LISTS = { events: () => events(false), dead: () => events(true), entities, processors, mapping };
+// What each tab asks for, and how it shows the answer.
+const LISTS = {
+  events: [() => eventsPath(false), (page) => events(page, false)],
+  dead: [() => eventsPath(true), (page) => events(page, true)],
+  entities: [() => "entities?limit=500", entities],
+  processors: [() => "processors", processors],
+  mapping: [() => "mapping", mapping],
+};
 
 // === Detail ===
 
@@ -281,13 +293,18 @@ async function refresh() {
   const tab = shown.tab;
   try {
     cards(await call("status"));
-    const list = await LISTS[tab]();
+    const [path, show] = LISTS[tab];
+    const answer = await call(path());
     // A later refresh, or another tab, has overtaken this one.
     if (mine !== turn) return;
     const filtered = tab === "events" || tab === "dead";
+    const data = JSON.stringify(answer);
     if (shown.list !== tab) replace(at("list"), filtered && filters(), h("div", { id: "rows" }));
+    // What did not change stays, and with it focus, selection and a click that is under way.
+    if (shown.list !== tab || shown.data !== data) replace(at("rows"), show(answer));
+    for (const cell of document.querySelectorAll("[data-at]")) cell.textContent = ago(cell.dataset.at);
     shown.list = tab;
-    replace(at("rows"), list);
+    shown.data = data;
     at("token").hidden = true;
     at("pulse").className = "";
     at("pulse").textContent = "live";

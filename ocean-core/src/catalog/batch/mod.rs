@@ -9,7 +9,7 @@
 //! them take their place in their entity's line when the event arrives, so an event can only wait
 //! for events that arrived before it, and no two can wait for each other.
 //!
-//! How long a write waits for company: not at all when its group was quiet (a lone event pays no
+//! How long a write waits for company: not at all when it comes alone (a quiet integration pays no
 //! latency), otherwise at most [`BatchOptions::linger`] or until the batch is full.
 
 use std::{

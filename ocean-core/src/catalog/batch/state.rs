@@ -28,6 +28,7 @@ pub(super) enum Next {
 /// A batch on its way.
 #[derive(Debug)]
 pub(super) struct Ticket {
+    group: GroupKey,
     places: Vec<Place>,
     generation: u64,
 }
@@ -72,6 +73,8 @@ struct Group {
     /// A timer will come back for the deadline, or for a later one.
     has_timer: bool,
     is_due: bool,
+    /// Its batches on their way.
+    in_flight: usize,
 }
 
 /// All lines. Only moments of work happen under its lock.
@@ -186,6 +189,9 @@ impl State {
     pub(super) fn finish(&mut self, ticket: Ticket, report: Report, now: Instant) -> Vec<Next> {
         self.concurrency
             .finish(ticket.generation, report.overloaded);
+        if let Some(group) = self.groups.get_mut(&ticket.group) {
+            group.in_flight -= 1;
+        }
         let mut next = Vec::new();
         let mut fates = report.fates.into_iter();
         for place in ticket.places {
@@ -224,14 +230,17 @@ impl State {
         let group = self.groups.entry(key.clone()).or_default();
         group.ready.push_back(place);
         group.bytes += write.bytes();
-        let was_quiet = group
+        // A write that came alone goes alone: nothing is on its way that others could be writing
+        // beside, or the last arrival is so long ago that waiting for the next makes no sense.
+        let is_rare = group
             .last_arrival
             .is_none_or(|last| now.duration_since(last) >= self.options.linger);
+        let is_alone = group.ready.len() == 1 && (group.in_flight == 0 || is_rare);
         group.last_arrival = Some(now);
         if group.deadline.is_none() {
             group.deadline = Some(now + self.options.linger);
         }
-        if was_quiet || is_full(group, &key, &self.options) {
+        if is_alone || is_full(group, &key, &self.options) {
             self.make_due(&key);
         } else {
             self.set_timer(key, next);
@@ -317,10 +326,16 @@ impl State {
             self.settle(place, Err(lost()), now, next);
         }
         self.forget_idle_groups();
-        (!places.is_empty()).then(|| {
-            let generation = self.concurrency.start();
-            (Batch { group: key, items }, Ticket { places, generation })
-        })
+        if places.is_empty() {
+            return None;
+        }
+        self.groups.entry(key.clone()).or_default().in_flight += 1;
+        let ticket = Ticket {
+            group: key.clone(),
+            places,
+            generation: self.concurrency.start(),
+        };
+        Some((Batch { group: key, items }, ticket))
     }
 
     fn settle(&mut self, place: Place, fate: Fate, now: Instant, next: &mut Vec<Next>) {
@@ -372,8 +387,9 @@ impl State {
     // Blueprints may be computed by a mapping program, so the groups must not pile up.
     fn forget_idle_groups(&mut self) {
         if self.groups.len() > MAX_IDLE_GROUPS {
-            self.groups
-                .retain(|_, group| group.has_timer || group.is_due || !group.ready.is_empty());
+            self.groups.retain(|_, group| {
+                group.has_timer || group.is_due || group.in_flight > 0 || !group.ready.is_empty()
+            });
         }
     }
 }

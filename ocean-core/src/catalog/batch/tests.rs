@@ -3,6 +3,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use futures_util::StreamExt as _;
 use proptest::{collection::vec, prelude::*};
 use tokio::time::sleep;
 
@@ -110,6 +111,31 @@ async fn a_lone_event_waits_for_nobody() {
         sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(batcher.0.sink.calls.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_event_right_after_another_does_not_wait() {
+    let batcher = batcher(|| Duration::from_millis(1));
+    let start = Instant::now();
+    for id in 0..100 {
+        batcher.apply(one(id)).await;
+    }
+    assert!(
+        start.elapsed() <= Duration::from_millis(250),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+/// As dispatch does it: so many events are worked on, and each is followed by the next.
+#[tokio::test(start_paused = true)]
+async fn a_thousand_events_of_sixty_four_workers_cost_at_most_sixty_calls() {
+    let batcher = batcher(|| Duration::from_millis(1));
+    let applied = (0..1000).map(|id| batcher.apply(one(id)));
+    let done = futures_util::stream::iter(applied).buffer_unordered(64);
+    assert_eq!(done.count().await, 1000);
+    let calls = batcher.0.sink.calls.load(Ordering::SeqCst);
+    assert!(calls <= 60, "{calls} calls");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,9 @@
 //! One call of Port's API: token, user agent, rate limits, breaker, repeats.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -34,6 +37,8 @@ pub(super) struct PortClient {
     token: TokenCache,
     limits: Arc<RateLimits>,
     breaker: Breaker,
+    /// When Port refused the credentials, and how.
+    refused: Mutex<Option<(Instant, String)>>,
     agent: String,
     exporter_agent: String,
     telemetry: Arc<Telemetry>,
@@ -88,6 +93,7 @@ impl PortClient {
             token: TokenCache::default(),
             limits,
             breaker: Breaker::new(host, telemetry.clone()),
+            refused: Mutex::default(),
             exporter_agent: format!("{agent}/exporter"),
             agent,
             telemetry,
@@ -191,6 +197,9 @@ impl PortClient {
                 open.reason, open.after
             ));
         }
+        if let Some((_, reason)) = &*self.refused() {
+            return Some(reason.clone());
+        }
         let (group, wait) = self.limits.exhausted()?;
         Some(format!(
             "Port's rate limit for {group} is used up for {wait:.0?}"
@@ -198,6 +207,12 @@ impl PortClient {
     }
 
     async fn fetch_token(&self) -> Result<Token, CallError> {
+        // Tokens have the smallest rate limit of all, and every event would ask for one.
+        if let Some((since, reason)) = &*self.refused()
+            && since.elapsed() < REFUSED_PAUSE
+        {
+            return Err(CallError::Credentials(reason.clone()));
+        }
         let request = Request::post(&self.url(&["auth", "access_token"]))
             .header("user-agent", &self.agent)
             .json(&json!({
@@ -210,12 +225,21 @@ impl PortClient {
             Err(CallError::Http(error)) if !error.is_retryable() => Err(error),
             Err(error) => return Err(error),
         };
-        answer.map(Token::from).map_err(|error| {
-            CallError::Credentials(format!(
+        let token = answer.map(Token::from).map_err(|error| {
+            format!(
                 "Port gives no access token; check `OCEAN__PORT__CLIENT_ID`, \
                  `OCEAN__PORT__CLIENT_SECRET` and `OCEAN__PORT__BASE_URL` ({error})"
-            ))
-        })
+            )
+        });
+        let refusal = token.as_ref().err();
+        *self.refused() = refusal.map(|reason| (Instant::now(), reason.clone()));
+        token.map_err(CallError::Credentials)
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Option<(Instant, String)>> {
+        self.refused
+            .lock()
+            .expect("no code panics while holding it")
     }
 
     /// Sends a request as it is; repeats it in place while that is quick and the host is not known

@@ -27,12 +27,14 @@ use crate::{
 
 mod breaker;
 mod client;
+mod delete;
 mod limits;
 mod options;
 mod order;
 mod processing;
 pub(super) mod setup;
 mod token;
+mod upsert;
 mod wire;
 mod writer;
 
@@ -48,6 +50,27 @@ const FIRST_SETUP_PAUSE: Duration = Duration::from_secs(2);
 const MAX_SETUP_PAUSE: Duration = Duration::from_secs(60);
 
 /// Port as a [`Catalog`].
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use ocean_core::{
+///     catalog::{Catalog, IntegrationName, PortCatalog, PortOptions},
+///     supervisor::Supervisor,
+/// };
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let name = IntegrationName {
+///     kind: "jira".into(),
+///     identifier: "my-jira".into(),
+///     version: "0.1.0".into(),
+/// };
+/// let options = PortOptions::new("https://api.getport.io".parse()?, "id", "secret", name);
+/// let catalog = PortCatalog::start(options, Arc::default(), &Supervisor::default())?;
+/// catalog.probe().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct PortCatalog {
     client: Arc<PortClient>,
@@ -111,7 +134,7 @@ impl Catalog for PortCatalog {
                 .ok_or_else(|| CatalogError::Permanent {
                     message: format!(
                         "the integration `{}` has no mapping at Port",
-                        self.client.options.integration_identifier
+                        self.client.options.integration.identifier
                     )
                     .into(),
                 })

@@ -15,12 +15,8 @@ pub struct PortOptions {
     pub client_id: String,
     /// `OCEAN__PORT__CLIENT_SECRET`.
     pub client_secret: String,
-    /// The integration's type, such as `jira`.
-    pub integration_type: String,
-    /// The integration's identifier at Port (`OCEAN__INTEGRATION__IDENTIFIER`).
-    pub integration_identifier: String,
-    /// The integration's version.
-    pub integration_version: String,
+    /// Which integration it is.
+    pub integration: IntegrationName,
     /// Where raw items are mapped if the organisation allows a choice (`OCEAN__PROCESSING_MODE`).
     pub processing_mode: ProcessingMode,
     /// Whether raw items may go to Port's data lake (`OCEAN__LAKEHOUSE_ENABLED`). Default true.
@@ -54,9 +50,7 @@ impl PortOptions {
             base_url,
             client_id: client_id.into(),
             client_secret: client_secret.into(),
-            integration_type: integration.kind,
-            integration_identifier: integration.identifier,
-            integration_version: integration.version,
+            integration,
             processing_mode: ProcessingMode::Dsp,
             lakehouse_enabled: true,
             flags_ttl: Duration::from_secs(300),
@@ -83,10 +77,12 @@ impl PortOptions {
 
     /// The `User-Agent` of all calls; Port keeps it as an entity's `$datasource`.
     pub(super) fn user_agent(&self) -> String {
-        format!(
-            "port-ocean/{}/{}/{}",
-            self.integration_type, self.integration_version, self.integration_identifier
-        )
+        let IntegrationName {
+            kind,
+            identifier,
+            version,
+        } = &self.integration;
+        format!("port-ocean/{kind}/{version}/{identifier}")
     }
 }
 
@@ -94,8 +90,7 @@ impl fmt::Debug for PortOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PortOptions")
             .field("base_url", &self.base_url.as_str())
-            .field("integration_type", &self.integration_type)
-            .field("integration_identifier", &self.integration_identifier)
+            .field("integration", &self.integration)
             .finish_non_exhaustive()
     }
 }
@@ -105,7 +100,7 @@ impl fmt::Debug for PortOptions {
 pub struct IntegrationName {
     /// Its type, such as `jira`.
     pub kind: String,
-    /// Its identifier, such as `my-jira`.
+    /// Its identifier at Port (`OCEAN__INTEGRATION__IDENTIFIER`), such as `my-jira`.
     pub identifier: String,
     /// Its version.
     pub version: String,

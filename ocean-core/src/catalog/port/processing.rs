@@ -74,6 +74,9 @@ impl CurrentProcessing {
     /// every time-out would send half of the events the other way.
     pub(super) async fn refresh(&self, client: &PortClient) -> Result<(), CallError> {
         let options = &client.options;
+        if !options.lakehouse_enabled {
+            return Ok(());
+        }
         let organization = match Organization::fetch(client).await {
             Err(error) if error.is_passing() => return Err(error),
             result => result.unwrap_or_default(),
@@ -123,8 +126,8 @@ impl Lake {
             let url = format!(
                 "{}/lake/write/integration-type/{}/integration/{}/sync/{}/kind/{kind}",
                 base.trim_end_matches('/'),
-                options.integration_type,
-                options.integration_identifier,
+                options.integration.kind,
+                options.integration.identifier,
                 shipment.event_id,
             );
             let request = Request::post(&url).json(&body(kind, shipment));

@@ -1,12 +1,9 @@
 //! The integration's record at Port, its default mapping and its blueprints (upstream's
 //! `core/defaults/initialization`): created where they are missing, never overwritten.
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
-use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::{
@@ -76,7 +73,8 @@ pub(super) async fn set_up(client: &PortClient, assets: &Assets) -> Result<(), S
             let body = json!({"config": config, "arePortResourcesInitialized": true});
             tolerated("empty the mapping", patch(client, body).await)?;
         }
-        ResourcesOrigin::Port => wait_for_port(client).await?,
+        // Upstream polls for them here; whoever needs the mapping waits for it anyway.
+        ResourcesOrigin::Port => info!("Port creates mapping and blueprints."),
         ResourcesOrigin::Default if client.options.initialize_resources => {
             if is_empty(&integration["config"]) {
                 let result = patch(client, json!({"config": config})).await;
@@ -94,7 +92,7 @@ pub(super) async fn set_up(client: &PortClient, assets: &Assets) -> Result<(), S
 // === Integration ===
 
 fn integration_url(client: &PortClient) -> String {
-    client.url(&["integration", &client.options.integration_identifier])
+    client.url(&["integration", &client.options.integration.identifier])
 }
 
 fn check_runtime(client: &PortClient, integration: &Value) -> Result<(), StartError> {
@@ -108,7 +106,7 @@ fn check_runtime(client: &PortClient, integration: &Value) -> Result<(), StartEr
     Err(StartError::new(format!(
         "the integration `{}` is installed as {installed}; set `OCEAN__RUNTIME` to match, or choose \
          another `OCEAN__INTEGRATION__IDENTIFIER`",
-        client.options.integration_identifier
+        client.options.integration.identifier
     )))
 }
 
@@ -151,7 +149,7 @@ async fn provisions(client: &PortClient) -> Result<bool, SetupError> {
     Ok(kinds.is_some_and(|kinds| {
         kinds
             .iter()
-            .any(|kind| *kind == *client.options.integration_type)
+            .any(|kind| *kind == *client.options.integration.kind)
     }))
 }
 
@@ -163,9 +161,9 @@ async fn create(
     let options = &client.options;
     let is_default = origin == ResourcesOrigin::Default && options.initialize_resources;
     let body = json!({
-        "installationId": options.integration_identifier,
-        "installationAppType": options.integration_type,
-        "version": options.integration_version,
+        "installationId": options.integration.identifier,
+        "installationAppType": options.integration.kind,
+        "version": options.integration.version,
         "changelogDestination": options.changelog_destination,
         "config": if is_default { config.clone() } else { json!({}) },
         "actionsProcessingEnabled": false,
@@ -185,7 +183,7 @@ async fn create(
         .await;
     if result.is_ok() {
         info!(
-            identifier = options.integration_identifier,
+            identifier = options.integration.identifier,
             "The integration was created at Port."
         );
     }
@@ -197,8 +195,8 @@ async fn create(
 async fn update(client: &PortClient, integration: &Value) -> Result<(), SetupError> {
     let options = &client.options;
     let wanted = json!({
-        "installationAppType": options.integration_type,
-        "version": options.integration_version,
+        "installationAppType": options.integration.kind,
+        "version": options.integration.version,
         "changelogDestination": options.changelog_destination,
         "processingMode": match options.processing_mode {
             ProcessingMode::Dsp => "dsp",
@@ -222,26 +220,11 @@ async fn update(client: &PortClient, integration: &Value) -> Result<(), SetupErr
 
 /// Patches the integration; the version goes along always.
 async fn patch(client: &PortClient, mut body: Value) -> Result<(), CallError> {
-    body["version"] = client.options.integration_version.clone().into();
+    body["version"] = client.options.integration.version.clone().into();
     let request = Request::patch(&integration_url(client)).json(&body);
     // A patch says how things should be, so sending it twice does no harm.
     let request = request.repeatable(true);
     client.call(Endpoint::Integration, request).await.map(drop)
-}
-
-/// Port creates mapping and blueprints itself; upstream waits for them up to 30 times.
-async fn wait_for_port(client: &PortClient) -> Result<(), SetupError> {
-    let mut seconds = 3;
-    for _ in 0..30 {
-        let integration = fetch_integration(client).await.map_err(sorted)?;
-        if integration.is_some_and(|found| !is_empty(&found["config"])) {
-            return Ok(());
-        }
-        sleep(Duration::from_secs(seconds)).await;
-        seconds = seconds * 155 / 100;
-    }
-    warn!("Port did not create the mapping; set one at Port's data sources.");
-    Ok(())
 }
 
 fn is_empty(config: &Value) -> bool {

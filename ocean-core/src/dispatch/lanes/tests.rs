@@ -139,13 +139,14 @@ fn the_date_of_an_event_counts_once_it_is_the_head() {
 }
 
 #[test]
-fn a_million_lanes_need_less_than_eighty_bytes_each() {
+fn an_event_in_a_lane_of_its_own_needs_less_than_eighty_bytes() {
+    // An eighth of a million: all capacities double, so a million fills them to the same degree.
     let mut table = LaneTable::default();
-    for id in 0..1_000_000 {
+    for id in 0..125_000 {
         push(&mut table, id, &[coalescing(id as u64, 1)]);
     }
     let bytes = table.heap_bytes();
-    assert!(bytes < 80_000_000, "{bytes} bytes");
+    assert!(bytes < 125_000 * 80, "{bytes} bytes");
     while let Some((_, turn)) = next(&mut table) {
         table.finish(&turn, Turn::Over);
     }

@@ -118,9 +118,14 @@ async fn a_reset_header_on_an_ordinary_error_is_not_a_wait() {
 #[tokio::test]
 async fn a_server_that_hangs_or_is_not_there_is_worth_a_retry() {
     let server = Loopback::scripted(vec![Reply::Hang]).await;
-    let request = Request::post(&server.url("/")).timeout(Duration::from_millis(20));
+    let request = Request::get(&server.url("/")).timeout(Duration::from_millis(20));
     let error = client().send(request).await.unwrap_err();
     assert!(matches!(error, HttpError::Timeout { .. }), "{error:?}");
+    assert_eq!(
+        server.calls().len(),
+        1,
+        "a time-out is not repeated in place"
+    );
     assert!(error.is_retryable());
 
     // A port that was free a moment ago, and that nobody listens on.

@@ -26,7 +26,17 @@ struct State {
     refusal: Option<Refusal>,
     level: Level,
     in_flight: u64,
+    /// The size of the event that was last turned away for lack of room.
+    turned_away: u64,
     rate: DrainRate,
+}
+
+impl State {
+    /// By how much the bound would be exceeded with these bytes.
+    fn excess(&self, bytes: u64, bound: u64) -> Option<u64> {
+        let pending = self.level.pending_bytes + self.in_flight + bytes;
+        pending.checked_sub(bound + 1).map(|over| over + 1)
+    }
 }
 
 /// Why nothing is let in.
@@ -66,11 +76,11 @@ impl Gate {
         if let Some(refusal) = &state.refusal {
             return Err(refusal.error(&state.rate));
         }
-        let pending = state.level.pending_bytes + state.in_flight + bytes;
-        if let Some(over) = pending.checked_sub(self.max_pending_bytes + 1) {
+        if let Some(over) = state.excess(bytes, self.max_pending_bytes) {
+            state.turned_away = bytes;
             return Err(QueueError::Full {
                 reason: self.bound_reached(),
-                retry_after: state.rate.time_for(over + 1),
+                retry_after: state.rate.time_for(over),
             });
         }
         // A single body may be larger than the bound as long as it is alone.
@@ -135,7 +145,10 @@ impl Gate {
         let refusing = match &state.refusal {
             Some(Refusal::NoRoom(reason) | Refusal::Failing(reason)) => Some(reason.clone()),
             Some(Refusal::Closed) => Some("shutting down".into()),
-            None => (pending_bytes >= self.max_pending_bytes).then(|| self.bound_reached()),
+            // Full means that an event like the one last turned away still finds no room.
+            None => state
+                .excess(state.turned_away, self.max_pending_bytes)
+                .map(|_| self.bound_reached()),
         };
         let age = |oldest| Duration::try_from(now.duration_since(oldest)).unwrap_or_default();
         Pressure {
@@ -149,8 +162,8 @@ impl Gate {
 
     fn bound_reached(&self) -> String {
         format!(
-            "pending events take up the {} MiB allowed",
-            self.max_pending_bytes >> 20
+            "pending events take up the {} bytes allowed",
+            self.max_pending_bytes
         )
     }
 

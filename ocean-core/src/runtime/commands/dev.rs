@@ -30,7 +30,10 @@ pub(super) fn dev<I: Integration>(
         return misuse(&problem);
     }
     let Some(kit) = I::dev() else {
-        return misuse(&format!("{} brings no stand-in of its tool: `dev` cannot run", I::NAME));
+        return misuse(&format!(
+            "{} brings no stand-in of its tool: `dev` cannot run",
+            I::NAME
+        ));
     };
     let result = runtime().map_err(anyhow::Error::from).and_then(|runtime| {
         runtime.block_on(async {
@@ -55,7 +58,7 @@ pub(super) fn dev<I: Integration>(
 
 /// Lays the settings of `dev` over what is given: an operator's own choice of ports, folder and
 /// log level stays.
-fn settings<I: Integration>(layers: &mut Layers, api: &str) {
+pub(super) fn settings<I: Integration>(layers: &mut Layers, api: &str) {
     sample_settings::<I>(layers, api);
     let fixed = [
         ("OCEAN__CATALOG__TYPE", "local"),
@@ -73,7 +76,7 @@ fn settings<I: Integration>(layers: &mut Layers, api: &str) {
 }
 
 /// The integration's own settings as its dev kit has them.
-pub(super) fn sample_settings<I: Integration>(layers: &mut Layers, api: &str) {
+fn sample_settings<I: Integration>(layers: &mut Layers, api: &str) {
     layers.remove("OCEAN__INTEGRATION__CONFIG");
     for (name, value) in I::dev().map(|kit| kit.config).unwrap_or_default() {
         let name = format!("OCEAN__INTEGRATION__CONFIG__{name}");
@@ -85,24 +88,40 @@ pub(super) fn sample_settings<I: Integration>(layers: &mut Layers, api: &str) {
 fn welcome<I: Integration>(kit: &DevKit, prefix: &str, api: &str, listening: Listening) {
     let name = I::NAME;
     println!("\nocean-{name} dev: everything is embedded, nothing leaves this machine.\n");
-    println!("  events     http://{}{prefix}/integration", listening.public);
+    println!(
+        "  events     http://{}{prefix}/integration",
+        listening.public
+    );
     if let Some(admin) = listening.admin {
         println!("  dashboard  http://{admin}");
     }
     println!("  {name:<9}  {api} (a stand-in with sample data)");
     if let Some(sample) = kit.samples.first() {
-        println!("\nPost an event ({}):\n\n{}\n", sample.name, curl(sample, prefix, listening));
+        println!(
+            "\nPost an event ({}):\n\n{}\n",
+            sample.name,
+            curl(sample, prefix, listening)
+        );
     }
     println!("Then look at what the mapping made of it:\n");
     println!("  ocean-{name} entities      (or: cargo run -- entities)");
     println!("  ocean-{name} events        (or: cargo run -- events)\n");
-    println!("`dev --send-samples` posts all {} samples. Ctrl-C ends.\n", kit.samples.len());
+    println!(
+        "`dev --send-samples` posts all {} samples. Ctrl-C ends.\n",
+        kit.samples.len()
+    );
 }
 
 /// A command that posts the sample, ready to be pasted.
 fn curl(sample: &Sample, prefix: &str, listening: Listening) -> String {
-    let url = format!("http://{}{prefix}/integration{}", listening.public, sample.path);
-    let mut lines = vec![format!("curl -sS {url}"), "-H 'content-type: application/json'".into()];
+    let url = format!(
+        "http://{}{prefix}/integration{}",
+        listening.public, sample.path
+    );
+    let mut lines = vec![
+        format!("curl -sS {url}"),
+        "-H 'content-type: application/json'".into(),
+    ];
     for (name, value) in sample.headers {
         lines.push(format!("-H '{name}: {value}'"));
     }
@@ -120,9 +139,12 @@ async fn send_samples(kit: DevKit, prefix: String, listening: Listening) {
         Err(problem) => return tracing::error!(%problem, "The samples cannot be sent."),
     };
     for sample in kit.samples {
-        let url = format!("http://{}{prefix}/integration{}", listening.public, sample.path);
-        let mut request =
-            crate::http::Request::post(&url).json_body(bytes::Bytes::from_static(sample.body.as_bytes()));
+        let url = format!(
+            "http://{}{prefix}/integration{}",
+            listening.public, sample.path
+        );
+        let mut request = crate::http::Request::post(&url)
+            .json_body(bytes::Bytes::from_static(sample.body.as_bytes()));
         for (name, value) in sample.headers {
             request = request.header(name, value);
         }

@@ -11,7 +11,7 @@ use crate::{
     event::EventId,
     lane::Lane,
     queue::{
-        Action, ActionOutcome, EventState, Filter, Journal, Story, Stored, Summary, WriteKind,
+        Action, ActionOutcome, EventState, Filter, Journal, Stored, Story, Summary, WriteKind,
         embedded,
     },
     runtime::{
@@ -23,7 +23,10 @@ use crate::{
 /// Runs `events ..`.
 pub(crate) fn events(folder: &Path, command: Option<EventsCommand>) -> anyhow::Result<()> {
     let journal = embedded::Reader::open(folder)?;
-    match command.unwrap_or(EventsCommand::List(ListArgs { limit: 50, ..ListArgs::default() })) {
+    match command.unwrap_or(EventsCommand::List(ListArgs {
+        limit: 50,
+        ..ListArgs::default()
+    })) {
         EventsCommand::List(arguments) => list(&journal, Vec::new(), &arguments),
         EventsCommand::Show { id, json } => show(&journal, &id, json),
         EventsCommand::Tail(arguments) => tail(&journal, arguments.json),
@@ -33,7 +36,10 @@ pub(crate) fn events(folder: &Path, command: Option<EventsCommand>) -> anyhow::R
 /// Runs `dead ..`.
 pub(crate) fn dead(folder: &Path, command: Option<DeadCommand>) -> anyhow::Result<()> {
     let journal = embedded::Reader::open(folder)?;
-    match command.unwrap_or(DeadCommand::List(ListArgs { limit: 50, ..ListArgs::default() })) {
+    match command.unwrap_or(DeadCommand::List(ListArgs {
+        limit: 50,
+        ..ListArgs::default()
+    })) {
         DeadCommand::List(arguments) => list(&journal, vec![EventState::Dead], &arguments),
         DeadCommand::Show { id, json } => show(&journal, &id, json),
         DeadCommand::Replay { ids, all } => {
@@ -90,7 +96,9 @@ where
     ids.reverse();
     if arguments.dry_run {
         for id in &ids {
-            let Some((_, stored)) = journal.show(&id.to_string())? else { continue };
+            let Some((_, stored)) = journal.show(&id.to_string())? else {
+                continue;
+            };
             print(&format!("{id} {}\n", stored.event.name().unwrap_or("-")))?;
             print(&preview(&stored).await?)?;
         }
@@ -114,13 +122,21 @@ fn progress(done: usize, all: usize) {
         return;
     }
     let filled = done * 40 / all;
-    eprint!("\r[{}{}] {done}/{all}", "#".repeat(filled), ".".repeat(40 - filled));
+    eprint!(
+        "\r[{}{}] {done}/{all}",
+        "#".repeat(filled),
+        ".".repeat(40 - filled)
+    );
     if done == all {
         eprintln!();
     }
 }
 
-fn list(journal: &dyn Journal, states: Vec<EventState>, arguments: &ListArgs) -> anyhow::Result<()> {
+fn list(
+    journal: &dyn Journal,
+    states: Vec<EventState>,
+    arguments: &ListArgs,
+) -> anyhow::Result<()> {
     let mut filter = filter(&arguments.selection, states)?;
     filter.limit = arguments.limit;
     let events = journal.list(&filter)?;
@@ -137,7 +153,9 @@ const HEAD: [&str; 6] = ["ID", "RECEIVED", "STATE", "EVENT", "ATTEMPTS", "REASON
 
 fn row(event: &Summary) -> Vec<String> {
     let reason = event.reason.clone().or_else(|| {
-        event.next_attempt_at.map(|at| format!("next attempt at {}", second(at)))
+        event
+            .next_attempt_at
+            .map(|at| format!("next attempt at {}", second(at)))
     });
     vec![
         event.id.to_string(),
@@ -165,7 +183,9 @@ fn state(state: EventState) -> &'static str {
 }
 
 fn show(journal: &dyn Journal, id: &str, json: bool) -> anyhow::Result<()> {
-    let Some((summary, stored)) = journal.show(id)? else { bail!("there is no event `{id}`") };
+    let Some((summary, stored)) = journal.show(id)? else {
+        bail!("there is no event `{id}`")
+    };
     if json {
         let body: serde_json::Value = serde_json::from_slice(stored.event.body())
             .unwrap_or_else(|_| String::from_utf8_lossy(stored.event.body()).into());
@@ -190,11 +210,19 @@ fn life(summary: &Summary, stored: &Stored) -> String {
     let mut line = |words: std::fmt::Arguments<'_>| {
         writeln!(text, "{words}").expect("writing to a string works");
     };
-    line(format_args!("event {} ({name}) on {}: {}", summary.id, event.path(), state(summary.state)));
+    line(format_args!(
+        "event {} ({name}) on {}: {}",
+        summary.id,
+        event.path(),
+        state(summary.state)
+    ));
     if let Some(reason) = &summary.reason {
         line(format_args!("  reason      {reason}"));
     }
-    line(format_args!("  received    {}, {} bytes", summary.received_at, summary.body_bytes));
+    line(format_args!(
+        "  received    {}, {} bytes",
+        summary.received_at, summary.body_bytes
+    ));
     if let Some(delivery) = event.delivery() {
         line(format_args!("  delivery    {delivery}"));
     }
@@ -202,7 +230,10 @@ fn life(summary: &Summary, stored: &Stored) -> String {
         line(format_args!("  replay of   {first}"));
     }
     if stored.restarts > 0 {
-        line(format_args!("  restarts    {} while it was running", stored.restarts));
+        line(format_args!(
+            "  restarts    {} while it was running",
+            stored.restarts
+        ));
     }
     tell(&stored.story, &mut line);
     if let Some(at) = summary.next_attempt_at {
@@ -218,7 +249,11 @@ fn tell(story: &Story, line: &mut impl FnMut(std::fmt::Arguments<'_>)) {
     for run in &story.runs {
         let resource = run.resource.as_deref().map(|name| format!(" for {name}"));
         let outcome = format!("{:?}", run.state).to_lowercase();
-        line(format_args!("  processor {}{}: {outcome}", run.processor, resource.unwrap_or_default()));
+        line(format_args!(
+            "  processor {}{}: {outcome}",
+            run.processor,
+            resource.unwrap_or_default()
+        ));
         for (number, attempt) in run.attempts.iter().enumerate() {
             line(format_args!(
                 "    attempt {} at {}, {} ms: {} updated, {} deleted",
@@ -252,7 +287,12 @@ fn tell(story: &Story, line: &mut impl FnMut(std::fmt::Arguments<'_>)) {
 const TAIL_PERIOD: Duration = Duration::from_millis(250);
 
 fn tail(journal: &dyn Journal, json: bool) -> anyhow::Result<()> {
-    let newest = |limit| journal.list(&Filter { limit, ..Filter::default() });
+    let newest = |limit| {
+        journal.list(&Filter {
+            limit,
+            ..Filter::default()
+        })
+    };
     let mut last = newest(1)?.first().map_or(EventId::new(0), |event| event.id);
     loop {
         let mut fresh = newest(PAGE)?;
@@ -276,13 +316,19 @@ fn chosen(journal: &dyn Journal, ids: &[String], all: bool) -> anyhow::Result<Ve
             limit: usize::MAX >> 1,
             ..Filter::default()
         };
-        let mut ids: Vec<_> = journal.list(&filter)?.iter().map(|event| event.id).collect();
+        let mut ids: Vec<_> = journal
+            .list(&filter)?
+            .iter()
+            .map(|event| event.id)
+            .collect();
         ids.reverse();
         return Ok(ids);
     }
     ids.iter()
         .map(|id| {
-            let found = journal.show(id)?.with_context(|| format!("there is no event `{id}`"))?;
+            let found = journal
+                .show(id)?
+                .with_context(|| format!("there is no event `{id}`"))?;
             Ok(found.0.id)
         })
         .collect()
@@ -329,7 +375,9 @@ fn time(text: &str) -> anyhow::Result<Timestamp> {
         return Ok(time);
     }
     let age = duration(text).map_err(|_| {
-        anyhow::anyhow!("`{text}` is neither a time such as 2026-11-24T08:00:00Z nor an age such as 2h")
+        anyhow::anyhow!(
+            "`{text}` is neither a time such as 2026-11-24T08:00:00Z nor an age such as 2h"
+        )
     })?;
     Ok(Timestamp::now().saturating_sub(age)?)
 }
@@ -341,4 +389,15 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
         result => Ok(result?),
     }
+}
+
+/// Runs `salvage`.
+pub(super) fn salvage(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let salvaged = embedded::salvage(from, to)?;
+    print(&format!(
+        "{} events saved, {} of them incomplete; set OCEAN__QUEUE__PATH={} to go on with it\n",
+        salvaged.whole + salvaged.partial,
+        salvaged.partial,
+        to.display()
+    ))
 }

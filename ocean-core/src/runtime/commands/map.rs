@@ -27,10 +27,16 @@ pub(crate) fn map<I: Integration>(
     let mapping = load_mapping::<I>(registered, layers, arguments.mapping.as_deref())?;
     let input = read(&arguments.input)?;
     let items = items(input).with_context(|| {
-        format!("{} is neither a JSON object nor an array of objects", arguments.input.display())
+        format!(
+            "{} is neither a JSON object nor an array of objects",
+            arguments.input.display()
+        )
     })?;
-    let results =
-        if arguments.deleted { RawResults::deleted(items) } else { RawResults::updated(items) };
+    let results = if arguments.deleted {
+        RawResults::deleted(items)
+    } else {
+        RawResults::updated(items)
+    };
     let report = mapping::report(&mapping, &arguments.kind, &results)?;
     if arguments.json {
         print(&format!("{}\n", serde_json::to_string(&report)?))
@@ -60,7 +66,9 @@ pub(super) fn load_mapping<I: Integration>(
 pub(super) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     let mut text = Vec::new();
     if file == Path::new("-") {
-        std::io::stdin().read_to_end(&mut text).context("cannot read standard input")?;
+        std::io::stdin()
+            .read_to_end(&mut text)
+            .context("cannot read standard input")?;
     } else {
         text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     }

@@ -50,10 +50,10 @@ pub(super) fn dispatch<I: Integration>(arguments: Cli, processors: Vec<Registere
         }
         Command::Events { command } => events::events(&folder, command),
         Command::Dead { command } => events::dead(&folder, command),
-        Command::Replay(arguments) => {
-            blocking(simulate::replay::<I>(layers, processors, &folder, arguments))
-        }
-        Command::Entities(arguments) => entities::entities(&folder, &arguments),
+        Command::Replay(arguments) => blocking(simulate::replay::<I>(
+            layers, processors, &folder, arguments,
+        )),
+        Command::Entities(arguments) => blocking(entities::entities(&folder, &arguments)),
         Command::Salvage { to } => events::salvage(&folder, &to),
     };
     match result {
@@ -98,13 +98,17 @@ fn serve<I: Integration>(
     let supervisor = Arc::new(Supervisor::default());
     let served = match runtime() {
         Ok(runtime) => runtime.block_on(server::serve(prepared, supervisor, on_listening)),
-        Err(error) => Err(StartError::new(format!("cannot start the tokio runtime: {error}"))),
+        Err(error) => Err(StartError::new(format!(
+            "cannot start the tokio runtime: {error}"
+        ))),
     };
     served.unwrap_or_else(|problems| failure(&problems))
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
 }
 
 fn blocking<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

@@ -30,7 +30,10 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 mod tests {
     #[test]
     fn columns_are_aligned() {
-        let rows = [vec!["1".to_owned(), "ä".to_owned()], vec!["1000".to_owned(), String::new()]];
+        let rows = [
+            vec!["1".to_owned(), "ä".to_owned()],
+            vec!["1000".to_owned(), String::new()],
+        ];
         expect_test::expect![[r"
             id    name
             1     ä

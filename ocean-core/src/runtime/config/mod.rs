@@ -13,7 +13,11 @@ use std::{
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::error::StartError;
+use crate::{
+    catalog::{ProcessingMode, ResourcesOrigin},
+    error::StartError,
+    queue::embedded::Retention,
+};
 
 pub(crate) mod layers;
 mod spec;
@@ -23,7 +27,7 @@ mod values;
 pub(crate) use layers::Layers;
 pub(crate) use spec::Spec;
 pub(crate) use table::SETTINGS;
-pub(crate) use values::{Retention, duration};
+pub(crate) use values::duration;
 
 /// All settings, valid.
 #[derive(Clone, Debug)]
@@ -41,7 +45,11 @@ pub(crate) struct Settings {
     pub(crate) allow_unverified_sources: bool,
     pub(crate) max_body_bytes: usize,
     pub(crate) admin: Option<AdminSettings>,
-    pub(crate) processing: ProcessingSettings,
+    pub(crate) processing_mode: ProcessingMode,
+    pub(crate) lakehouse_enabled: bool,
+    pub(crate) is_saas: bool,
+    /// What Port is told of the event listener.
+    pub(crate) changelog_destination: Value,
     pub(crate) jq_environment: bool,
     pub(crate) client_timeout: Duration,
     pub(crate) oauth_token_file: Option<PathBuf>,
@@ -59,7 +67,7 @@ pub(crate) struct PortSettings {
     pub(crate) app_config_ttl: Duration,
     pub(crate) feature_flags_ttl: Duration,
     pub(crate) initialize_resources: bool,
-    pub(crate) resources_origin: Option<String>,
+    pub(crate) resources_origin: Option<ResourcesOrigin>,
     pub(crate) batch_max_length: usize,
     pub(crate) batch_max_bytes: usize,
     pub(crate) verify_tls: bool,
@@ -103,15 +111,6 @@ pub(crate) enum CatalogKind {
 pub(crate) struct AdminSettings {
     pub(crate) listen: SocketAddr,
     pub(crate) token: Option<String>,
-}
-
-/// What Port is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ProcessingSettings {
-    /// `dsp`: raw items instead of entities, where the organisation has it.
-    pub(crate) raw: bool,
-    /// Raw items beside entities, where the organisation has it.
-    pub(crate) lakehouse: bool,
 }
 
 impl Settings {
@@ -173,15 +172,20 @@ impl Settings {
             allow_unverified_sources: reader.flag("OCEAN__ALLOW_UNVERIFIED_SOURCES"),
             max_body_bytes: reader.size("OCEAN__MAX_BODY_BYTES"),
             admin: reader.admin(),
-            processing: ProcessingSettings {
-                raw: reader
-                    .one_of(
-                        "OCEAN__PROCESSING_MODE",
-                        &[("dsp", true), ("ocean-core", false)],
-                    )
-                    .unwrap_or(false),
-                lakehouse: reader.flag("OCEAN__LAKEHOUSE_ENABLED"),
-            },
+            processing_mode: reader
+                .one_of(
+                    "OCEAN__PROCESSING_MODE",
+                    &[
+                        ("dsp", ProcessingMode::Dsp),
+                        ("ocean-core", ProcessingMode::OceanCore),
+                    ],
+                )
+                .unwrap_or(ProcessingMode::OceanCore),
+            lakehouse_enabled: reader.flag("OCEAN__LAKEHOUSE_ENABLED"),
+            is_saas: reader
+                .one_of("OCEAN__RUNTIME", &[("OnPrem", false), ("Saas", true)])
+                .unwrap_or(false),
+            changelog_destination: reader.changelog_destination(),
             jq_environment: reader.flag("OCEAN__ALLOW_ENVIRONMENT_VARIABLES_JQ_ACCESS"),
             client_timeout: reader.duration("OCEAN__CLIENT_TIMEOUT"),
             oauth_token_file: reader
@@ -372,7 +376,16 @@ impl Reader<'_> {
             app_config_ttl: self.duration("OCEAN__PORT__PORT_APP_CONFIG_CACHE_TTL"),
             feature_flags_ttl: self.duration("OCEAN__PORT__FEATURE_FLAGS_CACHE_TTL_SECONDS"),
             initialize_resources: self.flag("OCEAN__INITIALIZE_PORT_RESOURCES"),
-            resources_origin: self.text("OCEAN__CREATE_PORT_RESOURCES_ORIGIN"),
+            resources_origin: self.one_of(
+                "OCEAN__CREATE_PORT_RESOURCES_ORIGIN",
+                &[
+                    ("Empty", ResourcesOrigin::Empty),
+                    ("Default", ResourcesOrigin::Default),
+                    // Upstream's older name.
+                    ("Ocean", ResourcesOrigin::Default),
+                    ("Port", ResourcesOrigin::Port),
+                ],
+            ),
             batch_max_length: self
                 .parsed("OCEAN__UPSERT_ENTITIES_BATCH_MAX_LENGTH", positive)
                 .map_or(20, |length| length.get().min(20)),
@@ -410,6 +423,30 @@ impl Reader<'_> {
         }
     }
 
+    /// As upstream's listeners announce themselves, so that Port keeps what it knows.
+    fn changelog_destination(&mut self) -> Value {
+        match self
+            .text("OCEAN__EVENT_LISTENER__TYPE")
+            .unwrap_or_default()
+            .to_uppercase()
+            .as_str()
+        {
+            "KAFKA" => serde_json::json!({"type": "KAFKA"}),
+            "WEBHOOK" => match self.url("OCEAN__EVENT_LISTENER__APP_HOST") {
+                Some(host) => {
+                    let url = format!("{}/resync", host.as_str().trim_end_matches('/'));
+                    serde_json::json!({"type": "WEBHOOK", "url": url})
+                }
+                None => {
+                    self.problems
+                        .add("no `OCEAN__EVENT_LISTENER__APP_HOST`: the listener WEBHOOK needs it");
+                    Value::Null
+                }
+            },
+            _ => serde_json::json!({}),
+        }
+    }
+
     fn queue(&mut self) -> QueueSettings {
         let kinds = [
             ("embedded", QueueKind::Embedded),
@@ -429,10 +466,7 @@ impl Reader<'_> {
                 .unwrap_or(NonZeroU64::MAX),
             retention: self
                 .parsed("OCEAN__QUEUE__RETENTION", values::retention)
-                .unwrap_or(Retention {
-                    age: Duration::ZERO,
-                    bytes: 0,
-                }),
+                .unwrap_or_default(),
         }
     }
 

@@ -79,6 +79,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "upstream's listener; all but ONCE and ACTIONS_ONLY mean live events here",
     ),
     setting(
+        "OCEAN__EVENT_LISTENER__APP_HOST",
+        None,
+        "public URL, for upstream's listener WEBHOOK",
+    ),
+    setting(
+        "OCEAN__RUNTIME",
+        Some("OnPrem"),
+        "`OnPrem`, or `Saas` where Port runs the integration",
+    ),
+    setting(
         "OCEAN__EVENT_WORKERS_COUNT",
         Some("64"),
         "handlers in flight in this process",
@@ -227,7 +237,6 @@ pub(crate) const WITHOUT_EFFECT: &[&str] = &[
     "OCEAN__PROCESS_EXECUTION_MODE",
     "OCEAN__PROCESS_IN_QUEUE_",
     "OCEAN__RESOURCES_PATH",
-    "OCEAN__RUNTIME",
     "OCEAN__SCHEDULED_RESYNC_INTERVAL",
     "OCEAN__SEND_RAW_DATA_EXAMPLES",
     "OCEAN__SSL__",

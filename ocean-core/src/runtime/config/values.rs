@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::queue::embedded::Retention;
+
 /// `90s`, `5m`, `1h`, `7d`, `500ms`, or plain seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
@@ -54,21 +56,9 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
         .ok_or_else(|| format!("`{text}` is not a size; write 8GiB, 512MiB or bytes"))
 }
 
-/// How long and how much of finished events is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Retention {
-    /// Finished events older than this go.
-    pub(crate) age: Duration,
-    /// Beyond so many bytes the oldest go.
-    pub(crate) bytes: u64,
-}
-
 /// An age, a size, or both separated by `/`; what is not given keeps its default.
 pub(crate) fn retention(text: &str) -> Result<Retention, String> {
-    let mut retention = Retention {
-        age: Duration::from_secs(7 * 86_400),
-        bytes: 1 << 30,
-    };
+    let mut retention = Retention::default();
     for part in text.split('/') {
         if let Ok(age) = duration(part) {
             retention.age = age;

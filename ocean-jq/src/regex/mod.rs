@@ -1,0 +1,246 @@
+//! Regular expressions with the reference's flavour (Oniguruma, Perl syntax), on `fancy-regex`.
+//!
+//! Patterns are rewritten first: the two engines differ in what `$`, `^`, classes, braces and
+//! escapes mean. Searching has a limit on backtracking; exceeding it is an error, never a hang.
+
+mod translate;
+
+use std::sync::{Arc, OnceLock};
+
+use translate::{Anchors, Translation};
+
+/// Size of a compiled automaton; larger patterns are refused.
+const SIZE_LIMIT: usize = 2 << 20;
+const PROGRAM_LIMIT: usize = 100_000;
+
+/// The flags of `test(re; flags)` and its like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct SearchFlags {
+    pub(crate) global: bool,
+    ignore_case: bool,
+    extended: bool,
+    dot_all: bool,
+    /// `$` only at the very end.
+    strict_end: bool,
+    longest: bool,
+    not_empty: bool,
+}
+
+/// A compiled pattern.
+#[derive(Debug)]
+pub(crate) struct Regex {
+    translation: Translation,
+    flags: SearchFlags,
+    /// For texts that do not end in a newline: `$` is simply the end.
+    plain: OnceLock<Option<fancy_regex::Regex>>,
+    /// For texts that do, when the pattern cares.
+    newline: OnceLock<Option<fancy_regex::Regex>>,
+    /// Whether the pattern matches nothing at all inside a character of several bytes.
+    matches_inside: OnceLock<bool>,
+    backtracks: usize,
+}
+
+/// Byte positions of a match and its groups.
+#[derive(Debug)]
+pub(crate) struct Found {
+    spans: Vec<Option<(usize, usize)>>,
+}
+
+#[derive(Debug)]
+pub(crate) enum RegexError {
+    Backtracks,
+    Other(String),
+}
+
+/// The place in a program where the regex of a node is kept once it is compiled.
+#[derive(Debug, Default)]
+pub(crate) struct RegexCell(OnceLock<(String, Arc<Regex>)>);
+
+// === impl SearchFlags ===
+
+impl SearchFlags {
+    pub(crate) fn parse(text: &str) -> Option<SearchFlags> {
+        let mut flags = SearchFlags::default();
+        for flag in text.chars() {
+            match flag {
+                'g' => flags.global = true,
+                'i' => flags.ignore_case = true,
+                'x' => flags.extended = true,
+                'm' => flags.dot_all = true,
+                's' => flags.strict_end = true,
+                'p' => (flags.dot_all, flags.strict_end) = (true, true),
+                'l' => flags.longest = true,
+                'n' => flags.not_empty = true,
+                _ => return None,
+            }
+        }
+        Some(flags)
+    }
+
+    fn same_syntax(self, other: SearchFlags) -> bool {
+        SearchFlags {
+            global: false,
+            ..self
+        } == SearchFlags {
+            global: false,
+            ..other
+        }
+    }
+
+    /// What tells compiled patterns of one text apart.
+    pub(crate) fn syntax_key(self) -> String {
+        let bits = [
+            self.ignore_case,
+            self.extended,
+            self.dot_all,
+            self.longest,
+            self.not_empty,
+        ];
+        bits.map(|bit| if bit { '1' } else { '0' }).iter().collect()
+    }
+}
+
+// === impl Regex ===
+
+impl Regex {
+    /// Checks and rewrites a pattern, and compiles what most searches need.
+    pub(crate) fn compile(
+        pattern: &str,
+        flags: SearchFlags,
+        backtracks: usize,
+    ) -> Result<Regex, String> {
+        let translation = translate::translate(pattern, flags.extended)?;
+        let regex = Regex {
+            translation,
+            flags,
+            plain: OnceLock::new(),
+            newline: OnceLock::new(),
+            matches_inside: OnceLock::new(),
+            backtracks,
+        };
+        let compiled = regex.build(Anchors::Plain)?;
+        let _ = regex.plain.set(Some(compiled));
+        Ok(regex)
+    }
+
+    fn build(&self, anchors: Anchors) -> Result<fancy_regex::Regex, String> {
+        let mut builder = fancy_regex::RegexBuilder::new(&self.translation.text(anchors));
+        builder
+            .case_insensitive(self.flags.ignore_case)
+            .dot_matches_new_line(self.flags.dot_all)
+            .find_not_empty(self.flags.not_empty)
+            .oniguruma_mode(true)
+            .backtrack_limit(self.backtracks)
+            .delegate_size_limit(SIZE_LIMIT)
+            .delegate_dfa_size_limit(SIZE_LIMIT)
+            .max_prog_size(PROGRAM_LIMIT)
+            .leftmost_longest(self.flags.longest);
+        builder.build().map_err(|error| error.to_string())
+    }
+
+    /// The name of a group, counted from 1.
+    pub(crate) fn name(&self, group: usize) -> Option<&str> {
+        self.translation
+            .names
+            .get(group - 1)
+            .and_then(|name| name.as_deref())
+    }
+
+    fn engine(&self, text: &str) -> Result<&fancy_regex::Regex, RegexError> {
+        let matters =
+            self.translation.has_end_anchor && !self.flags.strict_end && text.ends_with('\n');
+        let (cell, anchors) = if matters {
+            (&self.newline, Anchors::BeforeNewline)
+        } else {
+            (&self.plain, Anchors::Plain)
+        };
+        cell.get_or_init(|| self.build(anchors).ok())
+            .as_ref()
+            .ok_or_else(|| RegexError::Other("pattern is too large".to_owned()))
+    }
+
+    /// The first match at or after a byte position.
+    pub(crate) fn find(&self, text: &str, from: usize) -> Result<Option<Found>, RegexError> {
+        let engine = self.engine(text)?;
+        match engine.captures_from_pos(text, from) {
+            Ok(Some(captures)) => {
+                let spans = (0..=self.translation.names.len()).map(|group| {
+                    captures
+                        .get(group)
+                        .map(|group| (group.start(), group.end()))
+                });
+                Ok(Some(Found {
+                    spans: spans.collect(),
+                }))
+            }
+            Ok(None) => Ok(None),
+            Err(error) => Err(search_error(&error)),
+        }
+    }
+
+    /// Whether there is a match at all.
+    pub(crate) fn is_match(&self, text: &str) -> Result<bool, RegexError> {
+        self.engine(text)?
+            .is_match(text)
+            .map_err(|error| search_error(&error))
+    }
+
+    /// The reference goes on one byte behind an empty match, even inside a character, and finds
+    /// the next empty match there: this tells whether the pattern allows for that.
+    pub(crate) fn matches_inside_characters(&self) -> bool {
+        *self.matches_inside.get_or_init(|| {
+            let stuffing = "\u{fffd}\u{fffd}";
+            matches!(self.find(stuffing, 3), Ok(Some(found)) if found.whole() == (3, 3))
+        })
+    }
+}
+
+fn search_error(error: &fancy_regex::Error) -> RegexError {
+    match error {
+        fancy_regex::Error::RuntimeError(_) => RegexError::Backtracks,
+        other => RegexError::Other(other.to_string()),
+    }
+}
+
+// === impl Found ===
+
+impl Found {
+    /// An empty match without groups' texts.
+    pub(crate) fn empty_at(at: usize, groups: usize) -> Found {
+        Found {
+            spans: vec![Some((at, at)); groups + 1],
+        }
+    }
+
+    /// Start and end of the whole match.
+    pub(crate) fn whole(&self) -> (usize, usize) {
+        self.spans.first().copied().flatten().unwrap_or_default()
+    }
+
+    /// Start and end of each group that took part.
+    pub(crate) fn groups(&self) -> &[Option<(usize, usize)>] {
+        self.spans.get(1..).unwrap_or_default()
+    }
+}
+
+// === impl RegexCell ===
+
+impl RegexCell {
+    /// The kept regex, when it is the one asked for.
+    pub(crate) fn get(
+        &self,
+        pattern: &str,
+        flags: SearchFlags,
+        backtracks: usize,
+    ) -> Option<Arc<Regex>> {
+        let (kept, regex) = self.0.get()?;
+        let same =
+            kept == pattern && regex.flags.same_syntax(flags) && regex.backtracks == backtracks;
+        same.then(|| Arc::clone(regex))
+    }
+
+    /// Keeps the regex, unless another one is kept already.
+    pub(crate) fn keep(&self, pattern: &str, regex: &Arc<Regex>) {
+        let _ = self.0.set((pattern.to_owned(), Arc::clone(regex)));
+    }
+}
