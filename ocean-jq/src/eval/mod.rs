@@ -255,10 +255,6 @@ impl<'a> Ctx<'a> {
         }
     }
 
-    pub(crate) fn bytes_left(&self) -> usize {
-        self.bytes_left
-    }
-
     pub(crate) fn stack_floor(&self) -> usize {
         self.stack_floor
     }
@@ -300,7 +296,7 @@ impl<'a> Ctx<'a> {
     }
 
     /// The JSON text of a value, within the limit of memory.
-    pub(crate) fn to_json(&mut self, value: &Value<'a>) -> Result<String, Stop<'a>> {
+    pub(crate) fn json_of(&mut self, value: &Value<'a>) -> Result<String, Stop<'a>> {
         let mut text = String::new();
         let complete = JsonWriter::bounded(self.bytes_left).write(value, &mut text);
         self.charge(text.len())?;
@@ -313,11 +309,11 @@ impl<'a> Ctx<'a> {
     }
 
     /// The text of a string, or the JSON text of anything else.
-    pub(crate) fn to_text(&mut self, value: Value<'a>) -> Res<'a> {
+    pub(crate) fn text_of(&mut self, value: Value<'a>) -> Res<'a> {
         match value.0 {
             Repr::StrRef(_) | Repr::StrOwn(_) => Ok(value),
             _ => {
-                let text = self.to_json(&value)?;
+                let text = self.json_of(&value)?;
                 Ok(Value::string(text))
             }
         }
