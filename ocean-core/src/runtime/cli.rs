@@ -190,9 +190,9 @@ pub(crate) struct SelectionArgs {
     /// Only events that processors of this kind are for.
     #[arg(long)]
     pub(crate) kind: Option<String>,
-    /// Only events whose ordering key has this value.
+    /// Only events whose ordering key has this value; repeat it for a key of several.
     #[arg(long)]
-    pub(crate) key: Option<String>,
+    pub(crate) key: Vec<String>,
 }
 
 #[derive(Debug, Args)]
