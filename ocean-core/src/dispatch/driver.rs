@@ -74,7 +74,8 @@ impl Driver {
             if !fed && self.lanes.is_empty() {
                 break;
             }
-            let timer = self.next_timer();
+            // Without a mapping nothing starts, so a date that has come would be one for ever.
+            let timer = mapped.then(|| self.next_timer()).flatten();
             let wake = self.started + timer.unwrap_or_default();
             let handlers = Arc::clone(&self.worker.handlers);
             tokio::select! {
