@@ -124,6 +124,16 @@ fn errors_times(world: &World, processor: &str, key: &str) -> Vec<f64> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_guard_that_panics_loses_no_event() {
+    let nervous = ISSUES.guard(|_| panic!("as the guard wants"));
+    let world = Setup::new().processor(nervous, update).start();
+    let (reason, story) = world.dead(world.send("A")).await;
+    assert_eq!(reason, "issues (issue-0): panicked: as the guard wants");
+    assert_eq!(story.attempts(), 4);
+    assert!(world.calls().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_handler_that_hangs_is_given_up_in_time() {
     let mut setup = Setup::new()
         .processor(ISSUES.timeout(Duration::from_secs(1_000)), |_| {
