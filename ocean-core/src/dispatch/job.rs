@@ -196,10 +196,9 @@ impl Worker {
             }
             return self.conclude(ready, Some(&event), LaneEnd::Superseded(by), story);
         }
-        if route.is_empty() {
-            story
-                .notes
-                .push("no processor is for it any more".to_owned());
+        if turn.is_empty() && self.registry.keeps_lanes(&event, &route, lanes) {
+            let reason = "no processor is for it any more: restore the one that was, and replay it";
+            return self.conclude(ready, Some(&event), LaneEnd::Dead(reason.to_owned()), story);
         }
         let mapping = match self.mapping.current() {
             Some(mapping) => mapping,

@@ -181,6 +181,20 @@ impl Registry {
         route.iter().copied().filter(runs_here).collect()
     }
 
+    /// Whether each processor of `route` runs in a lane of its own choice, so that an empty lane
+    /// among `stored` is that of a processor that is gone, not of one that moved.
+    pub(crate) fn keeps_lanes(
+        &self,
+        event: &WebhookEvent,
+        route: &[ProcessorIndex],
+        stored: &Lanes,
+    ) -> bool {
+        route.iter().all(|place| {
+            let own = lanes::lane(event, &self.processors[*place].spec);
+            stored.iter().any(|entry| entry.lane == own)
+        })
+    }
+
     /// The processor at this place.
     ///
     /// # Panics

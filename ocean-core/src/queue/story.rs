@@ -12,7 +12,7 @@ pub struct Story {
     /// One entry for each processor and resource that had to do with it.
     #[serde(default)]
     pub runs: Vec<Run>,
-    /// What concerns the event as a whole: that no processor is for it any more, or why it never
+    /// What concerns the event as a whole: why a lane of it is given up, or why it never
     /// ran.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

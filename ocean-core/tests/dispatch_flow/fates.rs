@@ -196,14 +196,37 @@ async fn a_kind_that_the_mapping_lacks_is_done_with_a_note() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_no_code_is_for_any_more_is_done_with_a_note() {
+async fn an_event_that_no_code_is_for_any_more_is_a_dead_letter() {
     let world = Setup::new()
         .processor(ISSUES.events(&["updated"]), update)
         .start();
     let event = world.event(&serde_json::json!({}), "gone");
     let id = world.queue.put(&event, one_lane(1), true);
-    let story = world.done(id).await;
-    assert_eq!(story.notes, ["no processor is for it any more"]);
+    let (reason, story) = world.dead(id).await;
+    assert!(reason.starts_with("no processor is for it any more: "), "{reason}");
+    assert_eq!(story.notes, [reason]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_without_processor_is_a_dead_letter_unless_the_processor_moved() {
+    let other = ProcessorSpec::new("other", "/webhook").kinds(&["issue"]);
+    let body = serde_json::json!({"key": "A", "user": "U"});
+    let setup = Setup::new().processor(ISSUES, update);
+    let both = setup.processor(other.key(&["/user"]), update).start();
+    let event = both.event(&body, "updated");
+    let lanes = both.lanes(&event);
+
+    let one = Setup::new().processor(ISSUES, update).start();
+    let (reason, story) = one.dead(one.queue.put(&event, lanes.clone(), true)).await;
+    assert!(reason.starts_with("no processor is for it any more: "), "{reason}");
+    assert_eq!(story.runs.len(), 1, "the other lane's processor ran");
+
+    let moved = Setup::new()
+        .processor(ISSUES, update)
+        .processor(other.key(&["/key"]), update)
+        .start();
+    moved.done(moved.queue.put(&event, lanes, true)).await;
+    assert_eq!(moved.calls().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

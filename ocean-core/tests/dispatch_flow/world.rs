@@ -260,8 +260,11 @@ impl World {
     }
 
     pub(crate) fn put(&self, event: &WebhookEvent, cached: bool) -> EventId {
-        let lanes = self.registry.lanes(event, &self.registry.route(event));
-        self.queue.put(event, lanes, cached)
+        self.queue.put(event, self.lanes(event), cached)
+    }
+
+    pub(crate) fn lanes(&self, event: &WebhookEvent) -> ocean_core::Lanes {
+        self.registry.lanes(event, &self.registry.route(event))
     }
 
     pub(crate) async fn done(&self, id: EventId) -> Story {
