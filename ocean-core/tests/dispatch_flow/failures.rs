@@ -9,7 +9,7 @@ use std::{
 };
 
 use ocean_core::{
-    Outcome, ProcessorError, Rejection,
+    EventId, Outcome, ProcessorError, Rejection,
     catalog::Written,
     processor::ProcessorSpec,
     queue::{Change, QueueError, RunState, Story},
@@ -323,6 +323,33 @@ async fn while_the_catalog_is_away_handlers_are_not_called_in_vain() {
     assert!(in_vain <= 16 + 31, "{in_vain} calls");
     let last = world.calls().last().unwrap().at;
     assert!(last < Duration::from_secs(330), "{last:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_did_not_ask_the_catalog_does_not_end_the_hold() {
+    let catalog = FakeCatalog::answering(|_, _| Err(away()));
+    let world = Setup::new()
+        .processor(ISSUES, |call| async move {
+            match call.key.starts_with('D') {
+                true => Err(ProcessorError::drop("as the test wants")),
+                false => updated(&call.key),
+            }
+        })
+        .catalog(catalog)
+        .start();
+    world.send("A");
+    let retry = |change: &Change| matches!(change, Change::Retry { .. }).then_some(());
+    world.queue.wait(EventId::new(1), retry).await;
+    let dropped: Vec<_> = (0..5).map(|n| world.send(&format!("D{n}"))).collect();
+    for n in 0..50 {
+        world.send(&format!("K{n}"));
+    }
+    for id in dropped {
+        world.done(id).await;
+    }
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let in_vain = world.calls().iter().filter(|call| !call.key.starts_with('D')).count();
+    assert!(in_vain < 15, "{in_vain} handlers were called in vain");
 }
 
 #[tokio::test(start_paused = true)]
