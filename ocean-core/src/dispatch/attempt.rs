@@ -92,7 +92,9 @@ async fn steps(registered: &Registered, cx: &EventContext<'_>) -> Result<Brought
     let Registered { spec, processor } = registered;
     // A panic when the event was routed comes again here, as a fault of the attempt.
     if !registered.wants(cx.event) {
-        return Err(ProcessorError::drop("the processor no longer takes the event"));
+        return Err(ProcessorError::drop(
+            "the processor no longer takes the event",
+        ));
     }
     require(spec, cx.event)?;
     processor.before_processing(cx).await?;

@@ -159,7 +159,8 @@ impl Driver {
 
     fn end(&mut self, ended: Result<(Ready, TurnEnd), JoinError>) {
         // A turn catches all panics; one that gets here is a fault that nobody may live on with.
-        let (ready, TurnEnd { end, seen }) = ended.expect("turns catch their panics and are not aborted");
+        let (ready, TurnEnd { end, seen }) =
+            ended.expect("turns catch their panics and are not aborted");
         let now = self.now();
         match end {
             JobEnd::Over => self.lanes.finish(&ready, Turn::Over),

@@ -85,9 +85,7 @@ impl Landing<'_> {
                     seen,
                     ..Answers::none()
                 },
-                Err(error) => {
-                    Answers::all_failed(inputs, || error.clone().into(), seen(&error))
-                }
+                Err(error) => Answers::all_failed(inputs, || error.clone().into(), seen(&error)),
             },
             Processing::Entities => self.map_and_write(inputs).await,
             Processing::EntitiesAndRaw => {
@@ -128,26 +126,8 @@ impl Landing<'_> {
     }
 
     async fn map_and_write(&self, inputs: &[Input<'_>]) -> Answers {
-        let places: Vec<Vec<usize>> = inputs
-            .iter()
-            .map(|input| {
-                input
-                    .resources
-                    .iter()
-                    .map(|resource| resource.index)
-                    .collect()
-            })
-            .collect();
-        let plan_inputs: Vec<_> = inputs
-            .iter()
-            .zip(&places)
-            .map(|(input, resources)| PlanInput {
-                resources,
-                results: &input.results,
-            })
-            .collect();
         let started = Instant::now();
-        let plan = self.mapping.plan(&plan_inputs);
+        let plan = self.plan(inputs).await;
         self.telemetry.mapping.planned(&plan, started.elapsed());
         let mut answered = Answers {
             landed: self.read_notes(inputs, &plan),
@@ -165,6 +145,19 @@ impl Landing<'_> {
             landed.wrote(kind, key, answer);
         }
         answered
+    }
+
+    /// Maps all items; many or large ones on a thread of their own, since mapping never yields and
+    /// would hold up whatever else shares the worker's thread.
+    async fn plan(&self, inputs: &[Input<'_>]) -> Plan {
+        let mapping = Arc::clone(self.mapping);
+        let inputs: Vec<_> = inputs.iter().map(ToMap::from).collect();
+        if !inputs.iter().any(ToMap::is_large) {
+            return plan(&mapping, &inputs);
+        }
+        let planned = tokio::task::spawn_blocking(move || plan(&mapping, &inputs)).await;
+        // A panic goes on here, where it costs the event an attempt.
+        planned.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()))
     }
 
     fn read_notes(&self, inputs: &[Input<'_>], plan: &Plan) -> HashMap<Origin, Landed> {
@@ -194,6 +187,50 @@ impl Landing<'_> {
         }
         landed
     }
+}
+
+// === ToMap ===
+
+/// An input of a plan that can go to another thread.
+#[derive(Debug)]
+struct ToMap {
+    /// Places of the resources in the mapping.
+    resources: Vec<usize>,
+    results: Arc<RawResults>,
+}
+
+/// The most items that are mapped on the worker's thread.
+const FEW_ITEMS: usize = 64;
+
+/// The most bytes of raw items that are mapped on the worker's thread.
+const FEW_BYTES: usize = 1 << 20;
+
+impl ToMap {
+    fn is_large(&self) -> bool {
+        let items = || self.results.updated.iter().chain(&self.results.deleted);
+        items().count() > FEW_ITEMS
+            || items().map(|raw| raw.as_bytes().len()).sum::<usize>() > FEW_BYTES
+    }
+}
+
+impl From<&Input<'_>> for ToMap {
+    fn from(input: &Input<'_>) -> Self {
+        Self {
+            resources: input.resources.iter().map(|it| it.index).collect(),
+            results: Arc::clone(&input.results),
+        }
+    }
+}
+
+fn plan(mapping: &Mapping, inputs: &[ToMap]) -> Plan {
+    let inputs: Vec<_> = inputs
+        .iter()
+        .map(|input| PlanInput {
+            resources: &input.resources,
+            results: &input.results,
+        })
+        .collect();
+    mapping.plan(&inputs)
 }
 
 /// The changes for the catalog and, in the order of its answers, what each is about.
@@ -257,11 +294,7 @@ impl Answers {
         }
     }
 
-    fn all_failed(
-        inputs: &[Input<'_>],
-        error: impl Fn() -> ProcessorError,
-        seen: Seen,
-    ) -> Self {
+    fn all_failed(inputs: &[Input<'_>], error: impl Fn() -> ProcessorError, seen: Seen) -> Self {
         let landed = origins(inputs)
             .map(|(origin, _)| (origin, failed(error())))
             .collect();

@@ -1,5 +1,7 @@
 //! What becomes of events whose processors work.
 
+use std::time::Duration;
+
 use ocean_core::{
     Need, Outcome, RawResults, SelectorType,
     catalog::{Processing, Written},
@@ -203,7 +205,10 @@ async fn an_event_that_no_code_is_for_any_more_is_a_dead_letter() {
     let event = world.event(&serde_json::json!({}), "gone");
     let id = world.queue.put(&event, one_lane(1), true);
     let (reason, story) = world.dead(id).await;
-    assert!(reason.starts_with("no processor is for it any more: "), "{reason}");
+    assert!(
+        reason.starts_with("no processor is for it any more: "),
+        "{reason}"
+    );
     assert_eq!(story.notes, [reason]);
 }
 
@@ -218,7 +223,10 @@ async fn a_lane_without_processor_is_a_dead_letter_unless_the_processor_moved() 
 
     let one = Setup::new().processor(ISSUES, update).start();
     let (reason, story) = one.dead(one.queue.put(&event, lanes.clone(), true)).await;
-    assert!(reason.starts_with("no processor is for it any more: "), "{reason}");
+    assert!(
+        reason.starts_with("no processor is for it any more: "),
+        "{reason}"
+    );
     assert_eq!(story.runs.len(), 1, "the other lane's processor ran");
 
     let moved = Setup::new()
@@ -310,6 +318,38 @@ async fn a_failed_shipment_beside_the_entities_changes_nothing() {
             .telemetry
             .encode()
             .contains("ocean_dispatch_unshipped_total 1")
+    );
+}
+
+/// Not paused: the current thread, which the worker shares, must stay free while items are mapped.
+#[tokio::test]
+async fn many_items_do_not_hold_up_the_thread_of_other_tasks() {
+    let slow = r#".key + ([range(2000) | . * . | tostring] | last | .[:0]) | . != """#;
+    let mut setup = Setup::new().resources(&[resource("issue", "issue", slow)]);
+    setup = setup.processor(ISSUES, |_| async {
+        let items = (0..400).map(|n| item(&format!("K{n}")));
+        Ok(Outcome::Results(RawResults::updated(items)))
+    });
+    let world = setup.start();
+    let id = world.send("A");
+    let mut longest = Duration::ZERO;
+    let ticks = async {
+        loop {
+            let before = std::time::Instant::now();
+            tokio::task::yield_now().await;
+            longest = longest.max(before.elapsed());
+        }
+    };
+    let began = std::time::Instant::now();
+    tokio::select! {
+        _ = world.done(id) => {}
+        () = ticks => {}
+    }
+    let whole = began.elapsed();
+    assert_eq!(world.catalog.writes().len(), 400);
+    assert!(
+        longest * 2 < whole,
+        "{longest:?} of {whole:?} without a turn"
     );
 }
 
