@@ -419,7 +419,7 @@ fn runs_of(story: Story, processors: &[&Registered]) -> Story {
     runs.retain(|run| processors.iter().any(|it| it.spec.name == &*run.processor));
     Story {
         runs,
-        notes: Vec::new(),
+        ..Story::default()
     }
 }
 

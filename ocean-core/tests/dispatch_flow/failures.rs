@@ -348,7 +348,11 @@ async fn a_turn_that_did_not_ask_the_catalog_does_not_end_the_hold() {
         world.done(id).await;
     }
     tokio::time::sleep(Duration::from_secs(60)).await;
-    let in_vain = world.calls().iter().filter(|call| !call.key.starts_with('D')).count();
+    let in_vain = world
+        .calls()
+        .iter()
+        .filter(|call| !call.key.starts_with('D'))
+        .count();
     assert!(in_vain < 15, "{in_vain} handlers were called in vain");
 }
 

@@ -367,7 +367,7 @@ async fn an_event_in_two_lanes_is_done_once_both_are() {
     assert_eq!(world.calls().len(), 2);
     let changes = world.queue.changes(id);
     assert!(
-        matches!(&changes[..], [Change::Progress(_), Change::Done(_)]),
+        matches!(&changes[..], [Change::Progress { .. }, Change::Done(_)]),
         "{changes:?}"
     );
 }
