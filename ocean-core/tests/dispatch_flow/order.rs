@@ -249,6 +249,31 @@ async fn what_a_dying_event_did_is_not_undone_by_the_one_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_of_two_lanes_goes_ahead_where_the_newer_one_died() {
+    let spec = |name| ProcessorSpec::new(name, "/webhook").kinds(&["issue"]);
+    let world = Setup::new()
+        .processor(ISSUES.coalesce(), update)
+        .processor(spec("other").key(&["/key"]).coalesce(), |call| async move {
+            match call.event.get() {
+                2 => Err(ProcessorError::permanent("as the test wants")),
+                _ => updated(&call.key),
+            }
+        })
+        .processor(spec("users").key(&["/user"]), update)
+        .start();
+    let event = |user: &str| world.event(&serde_json::json!({"key": "A", "user": user}), "updated");
+    let ids = ["U", "V"].map(|user| world.put(&event(user), true));
+    world.dead(ids[1]).await;
+    let story = world.done(ids[0]).await;
+    assert_eq!(story.runs.len(), 3);
+    let calls = world.calls();
+    let mut of_first: Vec<_> = calls.iter().filter(|call| call.event == ids[0]).collect();
+    of_first.sort_by_key(|call| call.processor);
+    let of_first: Vec<_> = of_first.iter().map(|call| call.processor).collect();
+    assert_eq!(of_first, ["other", "users"], "the newer one did the rest");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_superseded_is_written_down_only_when_the_newer_event_took_effect() {
     let setup = Setup::new().processor(ISSUES.coalesce(), |_| std::future::pending());
     let world = setup.start();
