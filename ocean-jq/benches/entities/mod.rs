@@ -200,7 +200,7 @@ fn pull_request() -> String {
 fn kubernetes() -> String {
     let containers: Vec<String> = (0..6)
         .map(|container| {
-            let env: Vec<String> = (0..75)
+            let env: Vec<String> = (0..100)
                 .map(|n| {
                     let prefix = if n % 4 == 0 { "APP" } else { "SYS" };
                     format!(r#"{{"name":"{prefix}_SETTING_{container}_{n}","value":"value {n} of container {container}"}}"#)
