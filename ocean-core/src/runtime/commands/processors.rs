@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{events::print, table::table};
 use crate::{
     integration::Integration,
-    processor::{Registered, Registry},
+    processor::{Condition, Registered, Registry},
     runtime::config::{Layers, Settings, Spec},
     source::Source,
 };
@@ -70,6 +70,9 @@ fn describe(one: &Registered, sources: &[Source]) -> Value {
         "key": spec.key,
         "coalesce": spec.coalesce,
         "delete_on": spec.delete.map(|delete| delete.on),
+        "delete_when": spec.delete.map(|delete| {
+            delete.when.iter().map(Condition::to_string).collect::<Vec<_>>()
+        }),
         "delete": spec.delete.map(|delete| delete.pointer),
         "retries": {
             "max_retries": spec.retry.max_retries,

@@ -1,0 +1,68 @@
+//! Alerts of code scanning.
+
+use ocean_core::prelude::*;
+use serde::Deserialize;
+
+use crate::{
+    client::{GitHubClient, GitHubError},
+    payload::{Numbered, Repository, in_repository},
+    selector::{CodeScanningAlertSelector, CodeScanningState, Severity},
+};
+
+/// `code_scanning_alert`.
+#[derive(Debug, Deserialize)]
+pub struct CodeScanningAlertEvent {
+    /// The repository.
+    pub repository: Repository,
+    /// The alert.
+    pub alert: Numbered,
+}
+
+/// What the selector looks at.
+#[derive(Debug, Deserialize)]
+struct Alert {
+    state: Option<CodeScanningState>,
+    rule: Rule,
+}
+
+#[derive(Debug, Deserialize)]
+struct Rule {
+    severity: Option<Severity>,
+    security_severity_level: Option<Severity>,
+}
+
+/// Keeps alerts of code scanning in step. One that the selector does not want leaves the catalog.
+#[webhook_processor(
+    path = "/webhook",
+    kinds = ["code-scanning-alerts"],
+    event = "code_scanning_alert",
+    requires = ["/alert/number", "/repository/name"],
+    key = ["/repository/id", "/alert/number"],
+    delete = "/alert",
+    enrich = in_repository,
+)]
+pub async fn code_scanning_alert(
+    event: Payload<CodeScanningAlertEvent>,
+    selector: Selector<CodeScanningAlertSelector>,
+    github: State<GitHubClient>,
+) -> Result<Option<Raw>, GitHubError> {
+    let number = event.alert.number.to_string();
+    let search = selector.repo_search.as_ref();
+    let found = github.find_in(&event.repository, search, &["code-scanning", "alerts", &number]);
+    Ok(found.await?.filter(|alert| selector.admits(alert)))
+}
+
+impl CodeScanningAlertSelector {
+    fn admits(&self, alert: &Raw) -> bool {
+        use CodeScanningState::{Closed, Dismissed, Fixed};
+        alert.read::<Alert>().is_ok_and(|alert| {
+            let state_fits = match self.state {
+                Closed => matches!(alert.state, Some(Dismissed | Fixed)),
+                state => alert.state == Some(state),
+            };
+            // GitHub rates rules on two scales, and a selector may name either.
+            let severities = [alert.rule.severity, alert.rule.security_severity_level];
+            state_fits && self.severity.is_none_or(|it| severities.contains(&Some(it)))
+        })
+    }
+}
