@@ -14,7 +14,7 @@ pub mod client;
 pub mod config;
 mod dev;
 #[cfg(test)]
-
+mod mapping_tests;
 pub mod payload;
 mod registration;
 pub mod selector;

@@ -54,7 +54,8 @@ pub fn in_repository(event: &WebhookEvent, raw: Raw) -> Raw {
 
 /// Adds `__organization`: the organization, or the user who owns the repository.
 pub fn in_organization(event: &WebhookEvent, raw: Raw) -> Raw {
-    let login = text(event, "/organization/login").or_else(|| text(event, "/repository/owner/login"));
+    let login =
+        text(event, "/organization/login").or_else(|| text(event, "/repository/owner/login"));
     match login {
         Some(login) => raw.with("__organization", &login),
         None => raw,

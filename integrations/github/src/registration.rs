@@ -64,13 +64,24 @@ pub(crate) async fn register(
     let Some(hook) = existing.iter().find(|hook| hook.config.url == wanted.url) else {
         github.create_hook(organization, &wanted).await?;
         let signed = wanted.secret.is_some();
-        info!(organization, url = wanted.url, signed, "Webhook registered at GitHub.");
+        info!(
+            organization,
+            url = wanted.url,
+            signed,
+            "Webhook registered at GitHub."
+        );
         return Ok(());
     };
     let lacks_secret = wanted.secret.is_some() && hook.config.secret.is_none();
     if lacks_secret && cx.config.skip_webhook_patching != Some(true) {
-        github.configure_hook(organization, hook.id, &wanted).await?;
-        info!(organization, url = wanted.url, "The webhook at GitHub now has a secret.");
+        github
+            .configure_hook(organization, hook.id, &wanted)
+            .await?;
+        info!(
+            organization,
+            url = wanted.url,
+            "The webhook at GitHub now has a secret."
+        );
     } else if lacks_secret {
         warn!(
             url = wanted.url,
@@ -80,7 +91,10 @@ pub(crate) async fn register(
     let differences = differences(hook);
     if !differences.is_empty() {
         let differences = differences.join("; ");
-        warn!(url = wanted.url, differences, "The webhook at GitHub is not as it should be.");
+        warn!(
+            url = wanted.url,
+            differences, "The webhook at GitHub is not as it should be."
+        );
     }
     Ok(())
 }

@@ -190,7 +190,10 @@ pub struct WorkflowRunSelector {
 /// The status or conclusion of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "they are GitHub's words, and mean what they say")]
+#[expect(
+    missing_docs,
+    reason = "they are GitHub's words, and mean what they say"
+)]
 pub enum RunStatus {
     Completed,
     ActionRequired,
@@ -317,7 +320,10 @@ pub enum DependabotState {
 /// How bad a vulnerability is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "they are GitHub's words, and mean what they say")]
+#[expect(
+    missing_docs,
+    reason = "they are GitHub's words, and mean what they say"
+)]
 pub enum Severity {
     Low,
     Medium,
@@ -373,7 +379,10 @@ mod tests {
         let alert: DependabotAlertSelector = from_value(bare()).unwrap();
         assert_eq!(alert.states, [DependabotState::Open]);
         let alert: CodeScanningAlertSelector = from_value(bare()).unwrap();
-        assert_eq!((alert.state, alert.severity), (CodeScanningState::Open, None));
+        assert_eq!(
+            (alert.state, alert.severity),
+            (CodeScanningState::Open, None)
+        );
         let repository: RepositorySelector = from_value(bare()).unwrap();
         assert!(repository.included_files.is_empty() && repository.included_relations.is_none());
     }

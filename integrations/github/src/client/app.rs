@@ -112,8 +112,12 @@ fn key_pair(text: &str) -> Result<RsaKeyPair, String> {
     let (_, rest) = pem
         .split_once("-----BEGIN ")
         .ok_or("it does not begin with `-----BEGIN`")?;
-    let (label, rest) = rest.split_once("-----").ok_or("its first line has no end")?;
-    let (content, _) = rest.split_once("-----END").ok_or("its last line is missing")?;
+    let (label, rest) = rest
+        .split_once("-----")
+        .ok_or("its first line has no end")?;
+    let (content, _) = rest
+        .split_once("-----END")
+        .ok_or("its last line is missing")?;
     let der = decode(content)?;
     let pair = match label {
         "RSA PRIVATE KEY" => RsaKeyPair::from_der(&der),

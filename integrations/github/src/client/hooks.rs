@@ -48,8 +48,14 @@ impl NewHook<'_> {
 impl GitHubClient {
     /// The organization's webhooks.
     pub(crate) async fn hooks(&self, organization: &str) -> Result<Vec<Hook>, GitHubError> {
-        let url = with_query(&self.url(&["orgs", organization, "hooks"]), &[("per_page", PAGE)]);
-        let found = self.list(organization, url, None).await?.unwrap_or_default();
+        let url = with_query(
+            &self.url(&["orgs", organization, "hooks"]),
+            &[("per_page", PAGE)],
+        );
+        let found = self
+            .list(organization, url, None)
+            .await?
+            .unwrap_or_default();
         Ok(found.iter().filter_map(|hook| hook.read().ok()).collect())
     }
 
@@ -63,7 +69,9 @@ impl GitHubClient {
             "name": "web", "active": true, "events": hook.events, "config": hook.config(),
         });
         let request = Request::post(&self.url(&["orgs", organization, "hooks"])).json(&body);
-        self.send(As::Account(organization), request).await.map(drop)
+        self.send(As::Account(organization), request)
+            .await
+            .map(drop)
     }
 
     /// Gives an existing webhook the wanted address and secret.
@@ -75,6 +83,8 @@ impl GitHubClient {
     ) -> Result<(), GitHubError> {
         let url = self.url(&["orgs", organization, "hooks", &id.to_string()]);
         let request = Request::patch(&url).json(&json!({ "config": hook.config() }));
-        self.send(As::Account(organization), request).await.map(drop)
+        self.send(As::Account(organization), request)
+            .await
+            .map(drop)
     }
 }

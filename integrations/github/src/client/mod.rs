@@ -138,7 +138,12 @@ impl GitHubClient {
         found.map(|answer| answer.raw(url)).transpose()
     }
 
-    async fn find(&self, who: As<'_>, url: &str, accept: &str) -> Result<Option<Answer>, GitHubError> {
+    async fn find(
+        &self,
+        who: As<'_>,
+        url: &str,
+        accept: &str,
+    ) -> Result<Option<Answer>, GitHubError> {
         match self.ask(who, url, accept).await {
             Ok(answer) => Ok(Some(answer)),
             Err(GitHubError::Http(error)) if error.is_not_found() => Ok(None),

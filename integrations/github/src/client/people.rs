@@ -1,9 +1,6 @@
 //! Teams and users. Members of a team and SAML identities are only in GitHub's GraphQL API.
 
-use ocean_core::{
-    Raw,
-    http::Request,
-};
+use ocean_core::{Raw, http::Request};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
@@ -154,7 +151,10 @@ impl GitHubClient {
         let request = Request::post(url.as_str())
             .json(&json!({ "query": query, "variables": variables }))
             .repeatable(true);
-        let answer: Answer<T> = self.send(As::Account(organization), request).await?.json()?;
+        let answer: Answer<T> = self
+            .send(As::Account(organization), request)
+            .await?
+            .json()?;
         answer.data.ok_or_else(|| GitHubError::Query {
             message: answer
                 .errors

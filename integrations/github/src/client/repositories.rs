@@ -54,7 +54,7 @@ impl GitHubClient {
         }
         if wanted.custom_properties {
             let found = self.find_in(repository, None, &["properties", "values"]);
-            let found = found.await?.unwrap_or_else(|| Raw::new::<[(); 0]>(&[]));
+            let found = found.await?.unwrap_or_else(|| Raw::new(&[(); 0]));
             raw = raw.with("__custom_properties", &found);
         }
         if wanted.pages {

@@ -56,7 +56,10 @@ pub async fn branch(
     selector: Selector<BranchSelector>,
     github: State<GitHubClient>,
 ) -> Result<Outcome, GitHubError> {
-    let BranchEvent { repository, reference } = &event.0;
+    let BranchEvent {
+        repository,
+        reference,
+    } = &event.0;
     let name = reference.strip_prefix(HEADS).unwrap_or(reference);
     if !selector.admits(name, repository) {
         // It never was in the catalog: a name does not change.

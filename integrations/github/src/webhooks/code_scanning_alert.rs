@@ -47,9 +47,12 @@ pub async fn code_scanning_alert(
     github: State<GitHubClient>,
 ) -> Result<Option<Raw>, GitHubError> {
     let number = event.alert.number.to_string();
-    let search = selector.repo_search.as_ref();
-    let found = github.find_in(&event.repository, search, &["code-scanning", "alerts", &number]);
-    Ok(found.await?.filter(|alert| selector.admits(alert)))
+    let (path, search) = (
+        ["code-scanning", "alerts", &number],
+        selector.repo_search.as_ref(),
+    );
+    let found = github.find_in(&event.repository, search, &path).await?;
+    Ok(found.filter(|alert| selector.admits(alert)))
 }
 
 impl CodeScanningAlertSelector {
@@ -62,7 +65,10 @@ impl CodeScanningAlertSelector {
             };
             // GitHub rates rules on two scales, and a selector may name either.
             let severities = [alert.rule.severity, alert.rule.security_severity_level];
-            state_fits && self.severity.is_none_or(|it| severities.contains(&Some(it)))
+            state_fits
+                && self
+                    .severity
+                    .is_none_or(|it| severities.contains(&Some(it)))
         })
     }
 }

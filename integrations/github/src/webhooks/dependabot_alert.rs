@@ -57,9 +57,12 @@ pub async fn dependabot_alert(
     github: State<GitHubClient>,
 ) -> Result<Option<Raw>, GitHubError> {
     let number = event.alert.number.to_string();
-    let search = selector.repo_search.as_ref();
-    let found = github.find_in(&event.repository, search, &["dependabot", "alerts", &number]);
-    Ok(found.await?.filter(|alert| selector.admits(alert)))
+    let (path, search) = (
+        ["dependabot", "alerts", &number],
+        selector.repo_search.as_ref(),
+    );
+    let found = github.find_in(&event.repository, search, &path).await?;
+    Ok(found.filter(|alert| selector.admits(alert)))
 }
 
 impl DependabotAlertSelector {
@@ -69,8 +72,14 @@ impl DependabotAlertSelector {
             let ecosystem = &alert.dependency.package.ecosystem;
             let of_ecosystem = |it: &String| it.eq_ignore_ascii_case(ecosystem);
             self.states.contains(&alert.state)
-                && self.severity.as_ref().is_none_or(|it| it.contains(&severity))
-                && self.ecosystems.as_ref().is_none_or(|it| it.iter().any(of_ecosystem))
+                && self
+                    .severity
+                    .as_ref()
+                    .is_none_or(|it| it.contains(&severity))
+                && self
+                    .ecosystems
+                    .as_ref()
+                    .is_none_or(|it| it.iter().any(of_ecosystem))
         })
     }
 }

@@ -47,8 +47,13 @@ pub async fn deployment(
     if !selector.admits(&event.deployment) {
         return Ok(None);
     }
-    let (id, search) = (event.deployment.id.to_string(), selector.repo_search.as_ref());
-    github.find_in(&event.repository, search, &["deployments", &id]).await
+    let (id, search) = (
+        event.deployment.id.to_string(),
+        selector.repo_search.as_ref(),
+    );
+    github
+        .find_in(&event.repository, search, &["deployments", &id])
+        .await
 }
 
 impl DeploymentSelector {
@@ -101,5 +106,7 @@ pub async fn deployment_status(
     let deployment = event.deployment.id.to_string();
     let status = event.deployment_status.id.to_string();
     let path = ["deployments", &deployment, "statuses", &status];
-    github.find_in(&event.repository, selector.repo_search.as_ref(), &path).await
+    github
+        .find_in(&event.repository, selector.repo_search.as_ref(), &path)
+        .await
 }

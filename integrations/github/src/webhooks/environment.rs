@@ -50,5 +50,7 @@ pub async fn environment(
         return Ok(RawResults::updated([environment]));
     }
     let variables = github.variables(repository, name).await?;
-    Ok(RawResults::updated([environment.with("__variables", &variables)]))
+    Ok(RawResults::updated([
+        environment.with("__variables", &variables)
+    ]))
 }

@@ -49,9 +49,9 @@ pub async fn issue(
     github: State<GitHubClient>,
 ) -> Result<Option<Raw>, GitHubError> {
     let number = event.issue.number.to_string();
-    let search = selector.repo_search.as_ref();
-    let found = github.find_in(&event.repository, search, &["issues", &number]);
-    Ok(found.await?.filter(|issue| selector.admits(issue)))
+    let (path, search) = (["issues", &number], selector.repo_search.as_ref());
+    let found = github.find_in(&event.repository, search, &path).await?;
+    Ok(found.filter(|issue| selector.admits(issue)))
 }
 
 impl IssueSelector {

@@ -40,9 +40,9 @@ pub async fn pull_request(
     github: State<GitHubClient>,
 ) -> Result<Option<Raw>, GitHubError> {
     let number = event.pull_request.number.to_string();
-    let search = selector.repo_search.as_ref();
-    let found = github.find_in(&event.repository, search, &["pulls", &number]);
-    Ok(found.await?.filter(|pull| selector.admits(pull)))
+    let (path, search) = (["pulls", &number], selector.repo_search.as_ref());
+    let found = github.find_in(&event.repository, search, &path).await?;
+    Ok(found.filter(|pull| selector.admits(pull)))
 }
 
 impl PullRequestSelector {

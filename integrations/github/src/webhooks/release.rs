@@ -35,5 +35,7 @@ pub async fn release(
     github: State<GitHubClient>,
 ) -> Result<Option<Raw>, GitHubError> {
     let (id, search) = (event.release.id.to_string(), selector.repo_search.as_ref());
-    github.find_in(&event.repository, search, &["releases", &id]).await
+    github
+        .find_in(&event.repository, search, &["releases", &id])
+        .await
 }

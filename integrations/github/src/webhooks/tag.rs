@@ -29,7 +29,9 @@ struct Reference {
 fn as_tag(event: &WebhookEvent, raw: Raw) -> Raw {
     let raw = in_repository(event, raw).with("name", &text(event, "/ref"));
     match raw.read() {
-        Ok(Reference { object: Some(object) }) => raw.with("commit", &object),
+        Ok(Reference {
+            object: Some(object),
+        }) => raw.with("commit", &object),
         _ => raw,
     }
 }
@@ -53,5 +55,7 @@ pub async fn tag(
 ) -> Result<Option<Raw>, GitHubError> {
     let mut path = vec!["git", "ref", "tags"];
     path.extend(event.name.split('/'));
-    github.find_in(&event.repository, selector.repo_search.as_ref(), &path).await
+    github
+        .find_in(&event.repository, selector.repo_search.as_ref(), &path)
+        .await
 }

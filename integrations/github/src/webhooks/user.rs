@@ -43,5 +43,7 @@ pub async fn user(
     github: State<GitHubClient>,
 ) -> Result<Option<Raw>, GitHubError> {
     let (organization, login) = (&event.organization.login, &event.membership.user.login);
-    github.user(organization, login, selector.include_saml_email).await
+    github
+        .user(organization, login, selector.include_saml_email)
+        .await
 }

@@ -43,7 +43,10 @@ impl Commit {
 impl PushEvent {
     fn workflow_files(&self) -> BTreeSet<&str> {
         let files = self.commits.iter().flat_map(Commit::files);
-        files.map(String::as_str).filter(|path| is_workflow(path)).collect()
+        files
+            .map(String::as_str)
+            .filter(|path| is_workflow(path))
+            .collect()
     }
 }
 

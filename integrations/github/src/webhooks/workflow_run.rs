@@ -42,9 +42,9 @@ pub async fn workflow_run(
     github: State<GitHubClient>,
 ) -> Result<Option<Raw>, GitHubError> {
     let id = event.workflow_run.id.to_string();
-    let search = selector.repo_search.as_ref();
-    let found = github.find_in(&event.repository, search, &["actions", "runs", &id]);
-    Ok(found.await?.filter(|run| selector.admits(run)))
+    let (path, search) = (["actions", "runs", &id], selector.repo_search.as_ref());
+    let found = github.find_in(&event.repository, search, &path).await?;
+    Ok(found.filter(|run| selector.admits(run)))
 }
 
 impl WorkflowRunSelector {
