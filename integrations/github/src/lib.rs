@@ -90,3 +90,96 @@ impl Integration for GitHub {
         Some(dev::KIT)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ocean_core::processor::Registry;
+    use serde_json::json;
+
+    use super::*;
+    use crate::test_support::{Site, event};
+
+    fn registry() -> Registry {
+        let cx = Site::sample().context(json!({}));
+        let kinds = GitHub::assets()
+            .spec
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("- kind: "));
+        Registry::build(
+            Registry::discover(),
+            &GitHub::sources(&cx.config),
+            &kinds.map(str::to_owned).collect::<Vec<_>>(),
+            &GitHub::state(&cx).unwrap(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn every_kind_that_events_tell_of_has_a_processor() {
+        let registry = registry();
+        let kinds: BTreeSet<_> = registry
+            .iter()
+            .flat_map(|registered| registered.spec.kinds)
+            .copied()
+            .collect();
+        let expected = [
+            "branch",
+            "code-scanning-alerts",
+            "collaborator",
+            "dependabot-alert",
+            "deployment",
+            "deployment-status",
+            "environment",
+            "issue",
+            "pull-request",
+            "release",
+            "repository",
+            "tag",
+            "team",
+            "user",
+            "workflow",
+            "workflow-run",
+        ];
+        assert_eq!(kinds, BTreeSet::from(expected));
+        assert_eq!(
+            registry.iter().count(),
+            expected.len() + 1,
+            "and the one of renames"
+        );
+    }
+
+    #[test]
+    fn every_registered_event_has_a_sample_and_each_sample_but_ping_a_processor() {
+        let registry = registry();
+        let mut sampled = BTreeSet::new();
+        for sample in dev::KIT.samples {
+            let name = sample.headers[0].1;
+            let event = event(name, &serde_json::from_str(sample.body).unwrap());
+            let is_handled = !registry.route(&event).is_empty();
+            assert_eq!(is_handled, name != "ping", "{}", sample.name);
+            if is_handled {
+                sampled.insert(name);
+            }
+        }
+        let registered: BTreeSet<_> = registration::EVENTS.iter().copied().collect();
+        assert_eq!(sampled, registered);
+    }
+
+    #[test]
+    fn all_settings_that_are_wrong_are_told_by_name() {
+        let cx = Site::sample().context(json!({ "github_token": null }));
+        let error = GitHub::state(&cx).unwrap_err().to_string();
+        assert!(
+            error.contains("`githubToken`") && error.contains("`githubAppId`"),
+            "{error}"
+        );
+        let settings = json!({
+            "github_token": null, "github_app_id": "7", "github_app_private_key": "no key",
+        });
+        let cx = Site::sample().context(settings);
+        let error = GitHub::state(&cx).unwrap_err().to_string();
+        assert!(error.contains("`githubAppPrivateKey`"), "{error}");
+    }
+}

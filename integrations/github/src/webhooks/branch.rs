@@ -87,3 +87,102 @@ impl BranchSelector {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::test_support::{Run, Site, sample};
+
+    async fn run(site: &Site, event: &(&str, Value), selector: Value) -> Run {
+        crate::test_support::run("branch", site, event, selector).await
+    }
+
+    #[tokio::test]
+    async fn created_and_pushed_branches_are_fetched() {
+        for (name, branch, is_default) in [
+            ("branch_created", "feature/keys", false),
+            ("branch_pushed", "main", true),
+        ] {
+            let found = run(&Site::sample(), &sample(name), json!({}))
+                .await
+                .updated();
+            assert_eq!(found["name"], branch);
+            assert_eq!(found["__is_default_branch"], is_default);
+            assert_eq!(
+                (&found["__repository"], &found["protected"]),
+                (&json!("shop"), &json!(is_default))
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_deleted_branch_is_deleted_by_its_name() {
+        let site = Site::sample();
+        let branch = run(&site, &sample("branch_deleted"), json!({}))
+            .await
+            .deleted();
+        assert_eq!(
+            (&branch["name"], &branch["__repository"]),
+            (&json!("topic"), &json!("shop"))
+        );
+        assert!(site.calls().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_pushed_branch_that_is_gone_is_deleted() {
+        let (name, mut body) = sample("branch_pushed");
+        body["ref"] = json!("refs/heads/gone");
+        let branch = run(&Site::sample(), &(name, body), json!({}))
+            .await
+            .deleted();
+        assert_eq!(branch["name"], "gone");
+    }
+
+    #[tokio::test]
+    async fn branches_that_the_selector_does_not_name_are_left_alone() {
+        let none = Run::Done {
+            updated: vec![],
+            deleted: vec![],
+        };
+        for (selector, is_wanted) in [
+            (json!({ "defaultBranchOnly": true }), false),
+            (json!({ "branchNames": ["main"] }), false),
+            (json!({ "branchNames": ["feature/keys"] }), true),
+        ] {
+            let run = run(&Site::sample(), &sample("branch_created"), selector).await;
+            assert_eq!(run != none, is_wanted);
+        }
+        let selector = json!({ "defaultBranchOnly": true });
+        run(&Site::sample(), &sample("branch_pushed"), selector)
+            .await
+            .updated();
+    }
+
+    #[tokio::test]
+    async fn the_rules_that_protect_it_are_fetched_if_wanted() {
+        for (name, is_protected) in [("branch_pushed", true), ("branch_created", false)] {
+            let selector = json!({ "protectionRules": true });
+            let branch = run(&Site::sample(), &sample(name), selector)
+                .await
+                .updated();
+            assert_eq!(branch["__protection_rules"].is_object(), is_protected);
+        }
+    }
+
+    #[tokio::test]
+    async fn tags_are_no_branches() {
+        for name in ["tag_created", "tag_deleted"] {
+            assert_eq!(
+                run(&Site::sample(), &sample(name), json!({})).await,
+                Run::Ignored
+            );
+        }
+        let (name, mut body) = sample("branch_pushed");
+        body["ref"] = json!("refs/tags/v1");
+        assert_eq!(
+            run(&Site::sample(), &(name, body), json!({})).await,
+            Run::Ignored
+        );
+    }
+}

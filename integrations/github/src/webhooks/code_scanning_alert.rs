@@ -72,3 +72,54 @@ impl CodeScanningAlertSelector {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::test_support::{Run, Site, sample};
+
+    async fn run(site: &Site, event: &(&str, Value), selector: Value) -> Run {
+        crate::test_support::run("code-scanning-alerts", site, event, selector).await
+    }
+
+    #[tokio::test]
+    async fn an_open_alert_is_fetched() {
+        let event = sample("code_scanning_alert_created");
+        let alert = run(&Site::sample(), &event, json!({})).await.updated();
+        assert_eq!(
+            (&alert["number"], &alert["__repository"]),
+            (&json!(1), &json!("shop"))
+        );
+    }
+
+    #[tokio::test]
+    async fn alerts_that_the_selector_does_not_want_are_deleted() {
+        let (open, dismissed) = ("code_scanning_alert_created", "code_scanning_alert_closed");
+        for (name, selector, is_wanted) in [
+            (dismissed, json!({}), false),
+            (dismissed, json!({ "state": "dismissed" }), true),
+            (dismissed, json!({ "state": "closed" }), true),
+            (dismissed, json!({ "state": "fixed" }), false),
+            (open, json!({ "severity": "error" }), true),
+            (open, json!({ "severity": "high" }), true),
+            (open, json!({ "severity": "note" }), false),
+        ] {
+            let run = run(&Site::sample(), &sample(name), selector).await;
+            match is_wanted {
+                true => run.updated(),
+                false => run.deleted(),
+            };
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_alert_is_deleted_and_one_without_number_refused() {
+        let (name, mut body) = sample("code_scanning_alert_created");
+        let site = Site::always(404, "{}");
+        run(&site, &(name, body.clone()), json!({})).await.deleted();
+        body["alert"] = json!({});
+        let run = run(&site, &(name, body), json!({})).await;
+        assert!(matches!(run, Run::Invalid(_)), "{run:?}");
+    }
+}

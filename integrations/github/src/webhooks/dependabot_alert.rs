@@ -83,3 +83,61 @@ impl DependabotAlertSelector {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::test_support::{Run, Site, sample};
+
+    async fn run(site: &Site, event: &(&str, Value), selector: Value) -> Run {
+        crate::test_support::run("dependabot-alert", site, event, selector).await
+    }
+
+    #[tokio::test]
+    async fn an_open_alert_is_fetched_and_a_fixed_one_deleted() {
+        let created = sample("dependabot_alert_created");
+        let alert = run(&Site::sample(), &created, json!({})).await.updated();
+        assert_eq!(
+            (&alert["number"], &alert["__repository"]),
+            (&json!(1), &json!("shop"))
+        );
+        let fixed = sample("dependabot_alert_fixed");
+        let alert = run(&Site::sample(), &fixed, json!({})).await.deleted();
+        assert_eq!(
+            (&alert["number"], &alert["__repository"]),
+            (&json!(2), &json!("shop"))
+        );
+        run(&Site::sample(), &fixed, json!({ "states": ["fixed"] }))
+            .await
+            .updated();
+    }
+
+    #[tokio::test]
+    async fn alerts_that_the_selector_does_not_want_are_deleted() {
+        for (selector, is_wanted) in [
+            (json!({ "severity": ["high", "critical"] }), true),
+            (json!({ "severity": ["low"] }), false),
+            (json!({ "ecosystems": ["npm"] }), true),
+            (json!({ "ecosystems": ["pip"] }), false),
+            (json!({ "states": ["dismissed"] }), false),
+        ] {
+            let event = sample("dependabot_alert_created");
+            let run = run(&Site::sample(), &event, selector).await;
+            match is_wanted {
+                true => run.updated(),
+                false => run.deleted(),
+            };
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_alert_is_deleted_and_one_without_number_refused() {
+        let (name, mut body) = sample("dependabot_alert_created");
+        let site = Site::always(404, "{}");
+        run(&site, &(name, body.clone()), json!({})).await.deleted();
+        body["alert"] = json!({});
+        let run = run(&site, &(name, body), json!({})).await;
+        assert!(matches!(run, Run::Invalid(_)), "{run:?}");
+    }
+}

@@ -110,3 +110,82 @@ pub async fn deployment_status(
         .find_in(&event.repository, selector.repo_search.as_ref(), &path)
         .await
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::test_support::{Run, Site, sample};
+
+    async fn run(site: &Site, event: &(&str, Value), selector: Value) -> Run {
+        crate::test_support::run("deployment", site, event, selector).await
+    }
+
+    async fn run_status(site: &Site, event: &(&str, Value), selector: Value) -> Run {
+        crate::test_support::run("deployment-status", site, event, selector).await
+    }
+
+    #[tokio::test]
+    async fn deployments_and_their_statuses_are_fetched() {
+        let it = run(&Site::sample(), &sample("deployment_created"), json!({}))
+            .await
+            .updated();
+        assert_eq!(
+            (&it["id"], &it["__repository"]),
+            (&json!(5001), &json!("shop"))
+        );
+        let event = sample("deployment_status_created");
+        let it = run_status(&Site::sample(), &event, json!({}))
+            .await
+            .updated();
+        assert_eq!(
+            (&it["id"], &it["__deployment_id"]),
+            (&json!(5101), &json!("5001"))
+        );
+    }
+
+    #[tokio::test]
+    async fn what_the_selector_does_not_want_is_deleted() {
+        for (selector, is_wanted) in [
+            (
+                json!({ "task": "deploy", "environment": "production" }),
+                true,
+            ),
+            (json!({ "task": "migrate" }), false),
+            (json!({ "environment": "staging" }), false),
+        ] {
+            let site = Site::sample();
+            let event = sample("deployment_created");
+            let status = sample("deployment_status_created");
+            for run in [
+                run(&site, &event, selector.clone()).await,
+                run_status(&site, &status, selector.clone()).await,
+            ] {
+                match is_wanted {
+                    true => run.updated(),
+                    false => run.deleted(),
+                };
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn missing_ones_are_deleted_and_those_without_id_refused() {
+        let site = Site::always(404, "{}");
+        let (name, mut body) = sample("deployment_status_created");
+        let gone = run_status(&site, &(name, body.clone()), json!({}))
+            .await
+            .deleted();
+        assert_eq!(
+            (&gone["id"], &gone["__deployment_id"]),
+            (&json!(5101), &json!("5001"))
+        );
+        body["deployment"]["id"] = Value::Null;
+        for run in [
+            run(&site, &("deployment", body.clone()), json!({})).await,
+            run_status(&site, &(name, body), json!({})).await,
+        ] {
+            assert!(matches!(run, Run::Invalid(_)), "{run:?}");
+        }
+    }
+}

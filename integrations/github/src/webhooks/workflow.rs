@@ -103,3 +103,62 @@ fn touches_workflows(event: &WebhookEvent) -> bool {
     serde_json::from_slice::<PushEvent>(event.body())
         .is_ok_and(|push| !push.workflow_files().is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::test_support::{Run, Site, sample};
+
+    async fn run(site: &Site, event: &(&str, Value), selector: Value) -> Run {
+        crate::test_support::run("workflow", site, event, selector).await
+    }
+
+    #[tokio::test]
+    async fn pushed_workflows_are_fetched_and_removed_ones_deleted() {
+        let run = run(&Site::sample(), &sample("workflow_pushed"), json!({})).await;
+        let Run::Done { updated, deleted } = run else {
+            panic!("{run:?}");
+        };
+        assert_eq!((updated.len(), &updated[0]["id"]), (1, &json!(401)));
+        assert_eq!((deleted.len(), &deleted[0]["id"]), (1, &json!(402)));
+        assert_eq!(deleted[0]["__repository"], "shop");
+    }
+
+    #[tokio::test]
+    async fn a_workflow_that_github_does_not_know_is_deleted_by_its_path() {
+        let (name, mut body) = sample("workflow_pushed");
+        body["commits"] = json!([{ "added": [".github/workflows/new.yml"] }]);
+        let workflow = run(&Site::sample(), &(name, body), json!({}))
+            .await
+            .deleted();
+        assert_eq!(workflow["path"], ".github/workflows/new.yml");
+    }
+
+    #[tokio::test]
+    async fn other_pushes_are_ignored() {
+        let (name, body) = sample("workflow_pushed");
+        let with = |pointer: &str, value: Value| {
+            let mut body = body.clone();
+            *body.pointer_mut(pointer).unwrap() = value;
+            body
+        };
+        for body in [
+            with("/ref", json!("refs/tags/v1")),
+            with("/commits", json!([])),
+            with(
+                "/commits",
+                json!([{ "modified": [".github/workflows/README.md"] }]),
+            ),
+            with(
+                "/commits",
+                json!([{ "modified": [".github/dependabot.yml"] }]),
+            ),
+        ] {
+            assert_eq!(
+                run(&Site::sample(), &(name, body), json!({})).await,
+                Run::Ignored
+            );
+        }
+    }
+}

@@ -59,3 +59,58 @@ impl WorkflowRunSelector {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::test_support::{Run, Site, sample};
+
+    async fn run(site: &Site, event: &(&str, Value), selector: Value) -> Run {
+        crate::test_support::run("workflow-run", site, event, selector).await
+    }
+
+    #[tokio::test]
+    async fn runs_are_fetched() {
+        for (name, status) in [
+            ("workflow_run_in_progress", "in_progress"),
+            ("workflow_run_completed", "completed"),
+        ] {
+            let it = run(&Site::sample(), &sample(name), json!({}))
+                .await
+                .updated();
+            assert_eq!(
+                (&it["status"], &it["__repository"]),
+                (&json!(status), &json!("shop"))
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_run_in_an_unwanted_status_is_deleted() {
+        for (statuses, is_wanted) in [
+            (json!(["success"]), true),
+            (json!(["completed"]), true),
+            (json!(["failure", "in_progress"]), false),
+            (json!([]), true),
+            (json!(null), true),
+        ] {
+            let selector = json!({ "statuses": statuses });
+            let run = run(&Site::sample(), &sample("workflow_run_completed"), selector).await;
+            match is_wanted {
+                true => assert_eq!(run.updated()["id"], 60_001),
+                false => assert_eq!(run.deleted()["id"], 60_001),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_run_is_deleted_and_one_without_id_refused() {
+        let (name, mut body) = sample("workflow_run_completed");
+        let site = Site::always(404, "{}");
+        run(&site, &(name, body.clone()), json!({})).await.deleted();
+        body["workflow_run"]["id"] = Value::Null;
+        let run = run(&site, &(name, body), json!({})).await;
+        assert!(matches!(run, Run::Invalid(_)), "{run:?}");
+    }
+}
