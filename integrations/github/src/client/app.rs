@@ -126,3 +126,68 @@ fn key_pair(text: &str) -> Result<RsaKeyPair, String> {
     };
     pair.map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use ring::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+    use serde_json::Value;
+
+    use super::*;
+
+    // Keys of no app: made for these tests.
+    const PKCS1: &str = include_str!("../../tests/data/app-key.pkcs1.pem");
+    const PKCS8: &str = include_str!("../../tests/data/app-key.pkcs8.pem");
+
+    fn app(key: &str) -> Result<App, GitHubError> {
+        App::new("7".to_owned(), &Secret::new(key), Clock::system())
+    }
+
+    #[test]
+    fn keys_are_read_in_all_forms_that_settings_hold_them_in() {
+        for key in [
+            PKCS1.to_owned(),
+            PKCS8.to_owned(),
+            PKCS1.replace('\n', "\\n"),
+            PKCS1.replace('\n', "\r\n"),
+            STANDARD.encode(PKCS1),
+        ] {
+            assert!(app(&key).is_ok(), "{:?}", app(&key).err());
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_without_showing_it() {
+        let public = "-----BEGIN PUBLIC KEY-----\naHVzaA==\n-----END PUBLIC KEY-----";
+        let broken = "-----BEGIN RSA PRIVATE KEY-----\naHVzaA==\n-----END RSA PRIVATE KEY-----";
+        for (key, reason) in [
+            ("hush!", "not base64"),
+            ("aHVzaA==", "does not begin"),
+            (public, "holds a `PUBLIC KEY`"),
+            (broken, "InvalidEncoding"),
+            ("-----BEGIN RSA PRIVATE KEY-----\naHVzaA==", "last line"),
+        ] {
+            let error = app(key).unwrap_err().to_string();
+            assert!(error.contains(reason) && !error.contains("hush"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_apps_own_token_is_signed_and_short_lived() {
+        let app = app(PKCS1).unwrap();
+        let token = app.jwt();
+        let (message, signature) = token.expose().rsplit_once('.').unwrap();
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, app.key.public_key().as_ref())
+            .verify(message.as_bytes(), &signature)
+            .unwrap();
+        let claims = URL_SAFE_NO_PAD.decode(message.split_once('.').unwrap().1);
+        let claims: Value = serde_json::from_slice(&claims.unwrap()).unwrap();
+        assert_eq!(claims["iss"], "7");
+        let now = Clock::system().now().as_second();
+        let (issued, expires) = (
+            claims["iat"].as_i64().unwrap(),
+            claims["exp"].as_i64().unwrap(),
+        );
+        assert!(issued < now && now < expires && expires - issued <= 10 * 60);
+    }
+}
