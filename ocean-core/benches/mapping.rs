@@ -94,6 +94,7 @@ fn issue() -> Raw {
         "assignee": user(23),
         "priority": named("priority", 2, "High"),
         "labels": ["infra", "security"],
+        "description": "The keys are older than the policy allows. ".repeat(35),
         "created": "2026-01-05T09:12:33.123+0100",
         "updated": "2026-01-07T17:45:01.456+0100",
         "resolutiondate": null,

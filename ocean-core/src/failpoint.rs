@@ -10,7 +10,7 @@
 //! ocean_core::failpoint::hit("queue.before_commit");
 //! ```
 
-/// Passes the point `name`: aborts the process if it is [armed](arm) and its count is up.
+/// Passes the point `name`: aborts the process if it is armed and its count is up.
 #[inline]
 pub fn hit(name: &str) {
     #[cfg(feature = "failpoints")]

@@ -76,6 +76,21 @@ pub struct StartContext<C> {
     pub clock: Clock,
 }
 
+impl<C> StartContext<C> {
+    /// The context of an integration with these settings and every default, as for a test.
+    pub fn new(config: C) -> Self {
+        Self {
+            config,
+            identifier: "my-integration".to_owned(),
+            base_url: None,
+            live_events: true,
+            oauth_token_file: None,
+            http: HttpOptions::default(),
+            clock: Clock::system(),
+        }
+    }
+}
+
 /// The files of an integration's `.port` folder, embedded with `include_str!`.
 #[derive(Clone, Copy, Debug)]
 pub struct Assets {

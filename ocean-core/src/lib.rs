@@ -169,6 +169,6 @@ pub use outcome::{IntoOutcome, Outcome, RawResults};
 pub use processor::WebhookProcessor;
 pub use raw::{Raw, WithRaw};
 pub use resource::{Resource, SelectorSet, SelectorType, TypeKey};
-pub use runtime::run;
+pub use runtime::{Ocean, run};
 pub use source::Source;
 pub use state::StateMap;

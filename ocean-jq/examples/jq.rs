@@ -33,6 +33,7 @@ fn main() {
 
 fn arguments() -> Result<Arguments, String> {
     let mut parsed = Arguments::default();
+    parsed.options.env = std::env::vars().collect();
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {

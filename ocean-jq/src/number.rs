@@ -248,21 +248,6 @@ pub(crate) fn cmp_literals(left: &str, right: &str) -> Ordering {
     }
 }
 
-/// Orders a literal against a double, exactly.
-pub(crate) fn cmp_literal_f64(literal: &str, double: f64) -> Ordering {
-    let value = literal_to_f64(literal);
-    if value != double {
-        return value.total_cmp(&double);
-    }
-    match (
-        Decimal::parse(literal),
-        Decimal::parse(&format!("{double}")),
-    ) {
-        (Some(left), Some(right)) => left.cmp(&right),
-        _ => Ordering::Equal,
-    }
-}
-
 /// Whether an integer text is what the double of the same value prints as.
 pub(crate) fn is_plain_integer(text: &[u8]) -> bool {
     let digits = text.strip_prefix(b"-").unwrap_or(text);

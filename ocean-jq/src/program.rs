@@ -247,6 +247,11 @@ impl fmt::Debug for Program {
     }
 }
 
+const _: fn() = || {
+    fn assert_send_sync<T: Send + Sync>() {}
+    assert_send_sync::<Program>();
+};
+
 /// The program in a normal form: the printed text compiles to an equal program.
 ///
 /// ```

@@ -76,8 +76,10 @@ impl Port {
             ..State::default()
         }));
         let shared = Arc::clone(&state);
-        let answer =
-            move |call: &ApiRequest| shared.lock().expect("no panic while held").answer(call);
+        let answer = move |call: &ApiRequest| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            shared.lock().expect("no panic while held").answer(call)
+        };
         let server = if remember {
             StandIn::start(answer).await?
         } else {

@@ -236,6 +236,13 @@ impl Ocean {
         Ok(pages * rustix::param::page_size() as u64)
     }
 
+    /// Waits for the process to end by itself; whether a signal ended it, as an abort does.
+    pub async fn ended(&mut self) -> anyhow::Result<bool> {
+        use std::os::unix::process::ExitStatusExt as _;
+        let status = timeout(PATIENCE, self.child.wait()).await??;
+        Ok(status.signal().is_some())
+    }
+
     /// SIGKILL: the process has no say in it.
     pub async fn kill(mut self) -> anyhow::Result<()> {
         self.child.kill().await?;

@@ -199,11 +199,8 @@ impl StandIn {
                 let _ = tokio::time::timeout(Duration::from_millis(20), called).await;
             }
         };
-        if tokio::time::timeout(Duration::from_secs(30), wait)
-            .await
-            .is_err()
-        {
-            panic!("after 30 seconds still not so: {what}");
+        if tokio::time::timeout(limit, wait).await.is_err() {
+            panic!("after {limit:?} still not so: {what}");
         }
     }
 }

@@ -31,7 +31,7 @@ impl Client {
     /// # Errors
     /// The tool cannot be asked.
     pub async fn task(&self, id: u64) -> Result<Option<Raw>, HttpError> {
-        let request = Request::get(format!("{}/tasks/{id}", self.api)).bearer(&self.token);
+        let request = Request::get(&format!("{}/tasks/{id}", self.api)).bearer(&self.token);
         match self.http.send(request).await {
             Ok(answer) => answer.raw().map(Some),
             Err(error) if error.is_not_found() => Ok(None),

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     catalog::{Entity, EntityKey, Identifier},
-    error::ProcessorError,
+    error::{ErrorClass, ProcessorError},
     event::WebhookEvent,
     extract::EventContext,
     mapping::{Mapping, Plan, PlanInput},
@@ -62,6 +62,9 @@ pub struct TrialRun {
     pub resources: Vec<String>,
     /// The error and its sources, outermost first, if it failed.
     pub error: Vec<String>,
+    /// What dispatch would do about the error, if it failed.
+    #[serde(skip)]
+    pub class: Option<ErrorClass>,
     /// Items reported as existing.
     pub updated: Vec<Raw>,
     /// Items reported as gone.
@@ -196,6 +199,7 @@ struct Tried<'a> {
 
 impl From<Tried<'_>> for TrialRun {
     fn from(tried: Tried<'_>) -> Self {
+        let class = tried.result.as_ref().err().map(ProcessorError::class);
         let (results, error) = match tried.result {
             Ok(brought) => (brought.results, Vec::new()),
             Err(error) => (RawResults::none(), error.chain()),
@@ -209,6 +213,7 @@ impl From<Tried<'_>> for TrialRun {
                 .map(|it| it.to_string())
                 .collect(),
             error,
+            class,
             updated: results.updated,
             deleted: results.deleted,
         }

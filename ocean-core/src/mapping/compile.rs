@@ -9,7 +9,7 @@ use super::{
     ConfigError, Mapping, MappingOptions, Problem,
     config::{AppConfig, ItemsConfig, ResourceConfig, Template},
     deletion_path::deletion_path,
-    program::{Compiled, Programs},
+    program::{Compiled, Program, Programs},
 };
 use crate::resource::{Resource, SelectorSet};
 
@@ -98,6 +98,8 @@ pub(super) struct Leaf {
     /// The program as the mapping has it.
     pub(super) text: Arc<str>,
     pub(super) program: Compiled,
+    /// The text that the program always gives, if it is a constant: blueprints as a rule are.
+    pub(super) constant: Option<Arc<str>>,
 }
 
 /// `itemsToParse`, compiled.
@@ -272,6 +274,7 @@ impl Compiler<'_> {
         Leaf {
             path: path.into(),
             text: text.into(),
+            constant: program.as_ref().ok().and_then(Program::constant),
             program,
         }
     }

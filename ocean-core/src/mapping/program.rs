@@ -25,6 +25,11 @@ pub(super) enum Fault {
 }
 
 impl Program {
+    /// The text that the program gives whatever the input, if it is text.
+    pub(super) fn constant(&self) -> Option<Arc<str>> {
+        self.0.const_value()?.as_str().map(Arc::from)
+    }
+
     /// The first output, if there is any.
     pub(super) fn first<'a>(&'a self, input: &Value<'a>) -> Result<Option<Value<'a>>, Fault> {
         let mut limits = Limits::default();

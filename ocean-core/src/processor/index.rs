@@ -1,7 +1,7 @@
 //! The filter index: finds the processors an event is for without asking each.
 //!
-//! Processors are sorted by path, then by event name (exact names in a map, prefixes in a sorted
-//! list), then by the one of their conditions that tells most of them apart. What is left are
+//! Processors are sorted by path, then by event name (exact names in a map, prefixes by their
+//! lengths), then by the one of their conditions that tells most of them apart. What is left are
 //! candidates, of which nearly all are hits; the other conditions are checked one by one.
 
 use std::collections::{HashMap, HashSet};
@@ -260,60 +260,46 @@ impl FieldIndex {
 
 // === Prefixes ===
 
-/// Values by prefix, sorted; each knows the longest other prefix that it starts with.
+/// Values by prefix. A text has at most one prefix of each length, so a lookup costs a hash for
+/// each length there is, however many prefixes. A binary search of the sorted prefixes
+/// misses the cache at each step.
 #[derive(Debug)]
-struct Prefixes<T>(Vec<PrefixEntry<T>>);
-
-#[derive(Debug)]
-struct PrefixEntry<T> {
-    prefix: &'static str,
-    parent: Option<usize>,
-    value: T,
+struct Prefixes<T> {
+    values: HashMap<&'static str, T>,
+    /// The lengths in bytes, in order, each once.
+    lengths: Vec<usize>,
 }
 
 impl<T> Default for Prefixes<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self {
+            values: HashMap::new(),
+            lengths: Vec::new(),
+        }
     }
 }
 
 impl<T> FromIterator<(&'static str, T)> for Prefixes<T> {
     /// The values of different prefixes.
     fn from_iter<I: IntoIterator<Item = (&'static str, T)>>(values: I) -> Self {
-        let mut values: Vec<_> = values.into_iter().collect();
-        values.sort_unstable_by_key(|(prefix, _)| *prefix);
-        let mut entries: Vec<PrefixEntry<T>> = Vec::with_capacity(values.len());
-        for (prefix, value) in values {
-            // Whatever lies between a text and its prefix in order starts with the prefix too, so
-            // the parent is the entry before or one of that entry's own parents.
-            let before = entries.len().checked_sub(1);
-            let parent = chain(&entries, before).find(|at| prefix.starts_with(entries[*at].prefix));
-            entries.push(PrefixEntry {
-                prefix,
-                parent,
-                value,
-            });
-        }
-        Self(entries)
+        let values: HashMap<_, _> = values.into_iter().collect();
+        let mut lengths: Vec<_> = values.keys().map(|prefix| prefix.len()).collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        Self { values, lengths }
     }
 }
 
 impl<T> Prefixes<T> {
-    /// The values of all prefixes of `text`.
+    /// The values of all prefixes of `text`, shortest first.
     fn of<'s>(&'s self, text: &'s str) -> impl Iterator<Item = &'s T> {
-        let entries = &self.0;
-        let before = entries
-            .partition_point(|entry| entry.prefix <= text)
-            .checked_sub(1);
-        chain(entries, before)
-            .filter(|at| text.starts_with(entries[*at].prefix))
-            .map(|at| &entries[at].value)
+        let fitting = self
+            .lengths
+            .iter()
+            .take_while(|length| **length <= text.len());
+        // No prefix ends within a character of the text.
+        fitting.filter_map(|length| self.values.get(text.get(..*length)?))
     }
-}
-
-/// An entry's place, its parent's, and so on.
-fn chain<T>(entries: &[PrefixEntry<T>], start: Option<usize>) -> impl Iterator<Item = usize> {
-    std::iter::successors(start, |at| entries[*at].parent)
 }
 
 #[cfg(test)]
@@ -337,6 +323,7 @@ mod tests {
         check("b", &["", "b"]);
         check("z", &[""]);
         check("", &[""]);
+        check("aé", &["", "a"]);
     }
 
     const TEXTS: &[&str] = &["", "a", "ab", "abc", "b", "ba", "push", "x"];

@@ -14,11 +14,26 @@ use crate::{
     lane::{Lane, LaneEntry, Lanes},
 };
 
+/// What tells a lane's hash from other hashes.
+const LANE: &[u8] = b"ocean lane 1";
+
 /// The lane in which `spec` handles the event: of its path and the values of its key, or, without
 /// a key, of its path and name.
 pub(super) fn lane(event: &WebhookEvent, spec: &ProcessorSpec) -> Lane {
-    let mut hash = Hash::new(b"ocean lane 1");
+    let mut hash = Hash::new(LANE);
     feed_key(&mut hash, event, spec);
+    Lane::new(hash.finish())
+}
+
+/// The lane of events of the source at `path` whose ordering key has these values, as text, in the
+/// order of the key's pointers: for operators who look for a key.
+pub fn lane_of_key<'a>(path: &str, values: impl IntoIterator<Item = &'a str>) -> Lane {
+    let mut hash = Hash::new(LANE);
+    hash.feed(path.as_bytes());
+    hash.feed(b"key");
+    for value in values {
+        hash.feed(value.as_bytes());
+    }
     Lane::new(hash.finish())
 }
 
@@ -122,6 +137,13 @@ mod tests {
     }
 
     const KEYED: ProcessorSpec = ProcessorSpec::new("keyed", "/webhook").key(&["/a", "/b"]);
+
+    #[test]
+    fn an_operator_finds_the_lane_by_the_values_of_its_key() {
+        let entry = of(&KEYED, r#"{"a":"x","b":1}"#);
+        assert_eq!(lane_of_key("/webhook", ["x", "1"]), entry.lane);
+        assert_ne!(lane_of_key("/webhook", ["x1"]), entry.lane);
+    }
 
     // Numbers like these are on disks: a change of them would tear events from their lanes.
     #[test]

@@ -22,6 +22,7 @@ mod spec;
 
 pub use erased::DynProcessor;
 pub use index::{ProcessorIndex, Route};
+pub use lanes::lane_of_key;
 pub use registry::{Registered, Registration, Registry};
 pub use spec::{
     Condition, DeleteSpec, EventMatch, Literal, Location, Mismatch, ProcessorSpec, RetryPolicy,

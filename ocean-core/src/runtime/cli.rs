@@ -104,7 +104,7 @@ pub(crate) struct SimulateArgs {
     /// An app config, YAML or JSON; default: the integration's own.
     #[arg(long, value_name = "FILE")]
     pub(crate) mapping: Option<PathBuf>,
-    /// Ask the built-in stand-in instead of the tool.
+    /// Ask the built-in stand-in instead of the tool; so it is anyway without settings of the tool.
     #[arg(long)]
     pub(crate) dev: bool,
     /// Print JSON.
@@ -190,9 +190,9 @@ pub(crate) struct SelectionArgs {
     /// Only events that processors of this kind are for.
     #[arg(long)]
     pub(crate) kind: Option<String>,
-    /// Only events whose ordering key has this value.
+    /// Only events whose ordering key has this value; repeat it for a key of several.
     #[arg(long)]
-    pub(crate) key: Option<String>,
+    pub(crate) key: Vec<String>,
 }
 
 #[derive(Debug, Args)]

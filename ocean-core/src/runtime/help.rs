@@ -13,7 +13,13 @@ pub(crate) fn settings(spec: &Spec) -> String {
         entry(&mut text, &name, None, &help);
     }
     for setting in SETTINGS {
-        entry(&mut text, setting.name, setting.default, setting.help);
+        let secret = if setting.secret { " (secret)" } else { "" };
+        entry(
+            &mut text,
+            setting.name,
+            setting.default,
+            &format!("{}{secret}", setting.help),
+        );
     }
     text.push_str(
         "\nDurations: 90s, 5m, 1h, 7d or plain seconds. Sizes: 8GiB, 512MiB or plain bytes.",

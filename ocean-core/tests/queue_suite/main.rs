@@ -1,7 +1,8 @@
 //! The queue from outside: its contract, the embedded store's own promises, and crashes.
 #![allow(
     clippy::unwrap_used,
-    reason = "a step that fails is a test that fails, in helpers too"
+    clippy::print_stdout,
+    reason = "a step that fails is a test that fails, in helpers too; long runs report their total"
 )]
 
 mod contract;

@@ -197,11 +197,11 @@ pub(crate) fn utf8_byte_length<'a>(_: &mut Ctx<'a>, input: Value<'a>, _: Args<'_
 }
 
 pub(crate) fn to_string<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>) -> Res<'a> {
-    ctx.to_text(input)
+    ctx.text_of(input)
 }
 
 pub(crate) fn to_json<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, _: Args<'_, 'a>) -> Res<'a> {
-    let text = ctx.to_json(&input)?;
+    let text = ctx.json_of(&input)?;
     Ok(Value::string(text))
 }
 
@@ -410,8 +410,8 @@ pub(crate) fn join<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 'a>) 
         };
         let item = match item.kind() {
             Kind::Null => Value::str(""),
-            Kind::Number => ctx.to_text(item)?,
-            Kind::Boolean => ctx.to_text(item)?,
+            Kind::Number => ctx.text_of(item)?,
+            Kind::Boolean => ctx.text_of(item)?,
             _ => item,
         };
         joined = ctx.add(head, item)?;
@@ -445,6 +445,22 @@ pub(crate) fn indices<'a>(ctx: &mut Ctx<'a>, input: Value<'a>, args: Args<'_, 'a
     }
 }
 
+pub(crate) fn string_indices_checked<'a>(
+    ctx: &mut Ctx<'a>,
+    input: Value<'a>,
+    args: Args<'_, 'a>,
+) -> Res<'a> {
+    let wanted = argument(args);
+    if input.kind() != Kind::String {
+        return Err(type_error(
+            &input,
+            "cannot be searched, as it is not a string",
+        ));
+    }
+    crate::eval::access::need_string(&wanted)?;
+    string_indices(ctx, &input, &wanted)
+}
+
 /// Positions in characters, overlapping ones included.
 fn string_indices<'a>(ctx: &mut Ctx<'a>, text: &Value<'a>, wanted: &Value<'a>) -> Res<'a> {
     let (text, wanted) = (
@@ -452,7 +468,7 @@ fn string_indices<'a>(ctx: &mut Ctx<'a>, text: &Value<'a>, wanted: &Value<'a>) -
         wanted.as_str().unwrap_or_default(),
     );
     if wanted.is_empty() {
-        return Ok(Value::NULL);
+        return ctx.array(Vec::new());
     }
     let mut found = Vec::new();
     for (position, (at, _)) in text.char_indices().enumerate() {

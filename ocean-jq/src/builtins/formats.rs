@@ -19,7 +19,7 @@ pub(crate) fn format_named<'a>(
         return Err(type_error(&name, "is not a valid format"));
     };
     match Format::named(text) {
-        Some(Format::Text) => ctx.to_text(input),
+        Some(Format::Text) => ctx.text_of(input),
         Some(format) => {
             let text = self::format(ctx, format, input)?;
             ctx.string(text)
@@ -35,13 +35,13 @@ pub(crate) fn format<'a>(
     value: Value<'a>,
 ) -> Result<String, Stop<'a>> {
     match format {
-        Format::Json => return ctx.to_json(&value),
+        Format::Json => return ctx.json_of(&value),
         Format::Csv => return row(ctx, &value, ",", "cannot be csv-formatted, only array"),
         Format::Tsv => return row(ctx, &value, "\t", "cannot be tsv-formatted, only array"),
         Format::Sh => return shell(ctx, &value),
         _ => {}
     }
-    let value = ctx.to_text(value)?;
+    let value = ctx.text_of(value)?;
     let text = value.as_str().unwrap_or_default();
     // No format makes more than six bytes of one.
     ctx.charge(text.len())?;
@@ -76,7 +76,7 @@ fn row<'a>(
         match item.kind() {
             Kind::Null => {}
             Kind::Number if item.as_f64().is_some_and(f64::is_nan) => {}
-            Kind::Boolean | Kind::Number => line.push_str(&ctx.to_json(&item)?),
+            Kind::Boolean | Kind::Number => line.push_str(&ctx.json_of(&item)?),
             Kind::String => {
                 let text = item.as_str().unwrap_or_default();
                 ctx.charge(text.len())?;
@@ -154,7 +154,7 @@ fn shell_word<'a>(ctx: &mut Ctx<'a>, value: &Value<'a>, out: &mut String) -> Flo
             Ok(())
         }
         _ => {
-            out.push_str(&ctx.to_json(value)?);
+            out.push_str(&ctx.json_of(value)?);
             Ok(())
         }
     }

@@ -222,6 +222,8 @@ fn native_function(name: &str, arity: usize) -> Option<Run> {
         ("contains", 1) => core::contains,
         ("has", 1) => core::has,
         ("indices", 1) => core::indices,
+        // Not listed, but there: the reference's own helper.
+        ("_strindices", 1) => core::string_indices_checked,
         ("index", 1) => core::index,
         ("rindex", 1) => core::rindex,
         ("flatten", 1) => core::flatten_levels,

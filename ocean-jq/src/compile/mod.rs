@@ -119,7 +119,7 @@ impl<'c> Compiler<'c> {
                     .collect::<Result<_, _>>()?;
                 Ok(Node::many(Op::Comma(parts)))
             }
-            ExprKind::Binary { op, left, right } => self.binary(*op, left, right),
+            ExprKind::Binary { .. } => self.binary(expr),
             ExprKind::Update { op, left, right } => self.update(*op, left, right),
             ExprKind::If {
                 branches,
@@ -326,27 +326,21 @@ impl<'c> Compiler<'c> {
         Ok((key, value))
     }
 
-    fn binary(&mut self, op: BinaryOp, left: &'c Expr, right: &'c Expr) -> Compiled {
-        let (left, right) = (self.boxed(left)?, self.boxed(right)?);
-        let single = left.single && right.single;
-        Ok(match op {
-            BinaryOp::And => Node {
-                op: Op::And(left, right),
-                single,
-            },
-            BinaryOp::Or => Node {
-                op: Op::Or(left, right),
-                single,
-            },
-            BinaryOp::Alternative => Node {
-                op: Op::Alternative(left, right),
-                single,
-            },
-            _ => fold::constant_node(Node {
-                op: Op::Binary { op, left, right },
-                single,
-            }),
-        })
+    /// Chains of operators lean to the left: they are compiled in a loop, so that a long one
+    /// needs no more stack than a short one.
+    fn binary(&mut self, expr: &'c Expr) -> Compiled {
+        let mut spine = Vec::new();
+        let mut leftmost = expr;
+        while let ExprKind::Binary { op, left, right } = &leftmost.kind {
+            spine.push((*op, &**right));
+            leftmost = left;
+        }
+        let mut node = self.expr(leftmost)?;
+        while let Some((op, right)) = spine.pop() {
+            let right = self.boxed(right)?;
+            node = operation(op, Box::new(node), right);
+        }
+        Ok(node)
     }
 
     fn update(&mut self, op: UpdateOp, left: &'c Expr, right: &'c Expr) -> Compiled {
@@ -652,6 +646,28 @@ impl<'c> Compiler<'c> {
                 Err(self.error(message, at))
             }
         }
+    }
+}
+
+fn operation(op: BinaryOp, left: Box<Node>, right: Box<Node>) -> Node {
+    let single = left.single && right.single;
+    match op {
+        BinaryOp::And => Node {
+            op: Op::And(left, right),
+            single,
+        },
+        BinaryOp::Or => Node {
+            op: Op::Or(left, right),
+            single,
+        },
+        BinaryOp::Alternative => Node {
+            op: Op::Alternative(left, right),
+            single,
+        },
+        _ => fold::constant_node(Node {
+            op: Op::Binary { op, left, right },
+            single,
+        }),
     }
 }
 

@@ -115,6 +115,12 @@ pub(super) fn parse_into(
             document.root = root;
             Ok(())
         }
+        // The reference counts what it has read, and says so at the end of the text.
+        Err("Invalid numeric literal") if parser.at == bytes.len() => Err(locate(
+            "Invalid numeric literal at EOF",
+            bytes,
+            parser.at.saturating_sub(1),
+        )),
         Err(message) => Err(locate(message, bytes, parser.at)),
     }
 }
@@ -413,13 +419,10 @@ impl Parser<'_> {
             return Err("unexpected leading zero");
         }
         let is_integer = !matches!(self.bytes.get(self.at), Some(b'.' | b'e' | b'E'));
-        if is_integer && digits <= 15 {
-            let negative = digits_start > start;
-            return Ok(Node::Num(if negative && value != 0 {
-                -value
-            } else {
-                value
-            } as f64));
+        let negative = digits_start > start;
+        // `-0` keeps its sign as a literal.
+        if is_integer && digits <= 15 && !(negative && value == 0) {
+            return Ok(Node::Num(if negative { -value } else { value } as f64));
         }
         if self.bytes.get(self.at) == Some(&b'.') {
             self.at += 1;

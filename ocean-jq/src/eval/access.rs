@@ -116,7 +116,7 @@ impl<'a> Ctx<'a> {
         let (len, wanted_len) = (array.len().unwrap_or(0), wanted.len().unwrap_or(0));
         let mut found = Vec::new();
         if wanted_len == 0 {
-            return Ok(Value::NULL);
+            return self.array(found);
         }
         for start in 0..len {
             let mut same = start + wanted_len <= len;

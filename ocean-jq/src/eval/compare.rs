@@ -6,6 +6,9 @@ use super::{Ctx, Flow, Res, Stop, type_error2};
 use crate::number;
 use crate::value::{Key, Kind, Repr, Value};
 
+/// Levels that the reference compares before it gives up.
+const MAX_DEPTH: usize = 10_000;
+
 impl<'a> Ctx<'a> {
     /// jq's order: null, false, true, numbers, strings, arrays, objects.
     pub(crate) fn compare(
@@ -26,8 +29,12 @@ impl<'a> Ctx<'a> {
             Kind::Null | Kind::Boolean => Ok(Ordering::Equal),
             Kind::Number => Ok(compare_numbers(left, right)),
             Kind::String => Ok(left.as_str().cmp(&right.as_str())),
-            Kind::Array => self.compare_arrays(left, right),
-            Kind::Object => self.compare_objects(left, right),
+            Kind::Array => {
+                self.deeper("Comparison too deep", |ctx| ctx.compare_arrays(left, right))
+            }
+            Kind::Object => self.deeper("Comparison too deep", |ctx| {
+                ctx.compare_objects(left, right)
+            }),
         }
     }
 
@@ -36,7 +43,6 @@ impl<'a> Ctx<'a> {
         left: &Value<'a>,
         right: &Value<'a>,
     ) -> Result<Ordering, Stop<'a>> {
-        self.tick()?;
         let (left_len, right_len) = (left.len().unwrap_or(0), right.len().unwrap_or(0));
         for at in 0..left_len.min(right_len) {
             if let (Some(left), Some(right)) = (left.get_index(at), right.get_index(at)) {
@@ -56,7 +62,6 @@ impl<'a> Ctx<'a> {
         left: &Value<'a>,
         right: &Value<'a>,
     ) -> Result<Ordering, Stop<'a>> {
-        self.tick()?;
         let (left_keys, right_keys) = (self.sorted_keys(left)?, self.sorted_keys(right)?);
         let by_keys = left_keys
             .iter()
@@ -92,14 +97,17 @@ impl<'a> Ctx<'a> {
             (Kind::Boolean, Kind::Boolean) => Ok(left.as_bool() == right.as_bool()),
             (Kind::Number, Kind::Number) => Ok(equal_numbers(left, right)),
             (Kind::String, Kind::String) => Ok(left.as_str() == right.as_str()),
-            (Kind::Array, Kind::Array) => self.equal_arrays(left, right),
-            (Kind::Object, Kind::Object) => self.equal_objects(left, right),
+            (Kind::Array, Kind::Array) => self.deeper("Equality check too deep", |ctx| {
+                ctx.equal_arrays(left, right)
+            }),
+            (Kind::Object, Kind::Object) => self.deeper("Equality check too deep", |ctx| {
+                ctx.equal_objects(left, right)
+            }),
             _ => Ok(false),
         }
     }
 
     fn equal_arrays(&mut self, left: &Value<'a>, right: &Value<'a>) -> Result<bool, Stop<'a>> {
-        self.tick()?;
         if left.len() != right.len() {
             return Ok(false);
         }
@@ -113,7 +121,6 @@ impl<'a> Ctx<'a> {
     }
 
     fn equal_objects(&mut self, left: &Value<'a>, right: &Value<'a>) -> Result<bool, Stop<'a>> {
-        self.tick()?;
         if left.len() != right.len() {
             return Ok(false);
         }
@@ -127,13 +134,34 @@ impl<'a> Ctx<'a> {
         Ok(true)
     }
 
+    /// Runs one level further down, within the reference's depth and the stack.
+    pub(crate) fn deeper<T>(
+        &mut self,
+        problem: &str,
+        run: impl FnOnce(&mut Ctx<'a>) -> Result<T, Stop<'a>>,
+    ) -> Result<T, Stop<'a>> {
+        self.tick()?;
+        if self.depth > MAX_DEPTH {
+            return Err(Stop::message(problem));
+        }
+        self.depth += 1;
+        let result = run(self);
+        self.depth -= 1;
+        result
+    }
+
     /// `contains`, for values of one kind.
     pub(crate) fn contains(
         &mut self,
         outer: &Value<'a>,
         inner: &Value<'a>,
     ) -> Result<bool, Stop<'a>> {
-        self.tick()?;
+        self.deeper("Containment check too deep", |ctx| {
+            ctx.contains_below(outer, inner)
+        })
+    }
+
+    fn contains_below(&mut self, outer: &Value<'a>, inner: &Value<'a>) -> Result<bool, Stop<'a>> {
         if outer.kind() != inner.kind() {
             // Inside containers different kinds are just different.
             return Ok(false);

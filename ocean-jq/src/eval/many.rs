@@ -658,6 +658,10 @@ impl<'a> Ctx<'a> {
         let Some(pattern) = items.get(at) else {
             return run(self, slots);
         };
+        if at == 0 {
+            // The reference starts with the last item, which shows in its errors.
+            self.get(value.clone(), &Value::number((items.len() - 1) as f64))?;
+        }
         let item = self.get(value.clone(), &Value::number(at as f64))?;
         self.destructure(pattern, item, env, slots, &mut |ctx, slots| {
             ctx.destructure_items(items, at + 1, value, env, slots, run)

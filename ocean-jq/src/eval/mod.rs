@@ -52,6 +52,8 @@ pub(crate) struct Ctx<'a> {
     stack_floor: usize,
     pub(crate) regex_backtracks: usize,
     next_mark: u64,
+    /// Levels of the comparison under way.
+    depth: usize,
     /// Regexes that are not constants of the program, compiled once per evaluation.
     pub(crate) regexes: Vec<(String, std::sync::Arc<Regex>)>,
 }
@@ -190,6 +192,7 @@ impl<'a> Ctx<'a> {
             stack_floor: stack::floor(limits.stack_bytes),
             regex_backtracks: limits.regex_backtracks,
             next_mark: 0,
+            depth: 0,
             regexes: Vec::new(),
         }
     }
@@ -252,10 +255,6 @@ impl<'a> Ctx<'a> {
         }
     }
 
-    pub(crate) fn bytes_left(&self) -> usize {
-        self.bytes_left
-    }
-
     pub(crate) fn stack_floor(&self) -> usize {
         self.stack_floor
     }
@@ -297,7 +296,7 @@ impl<'a> Ctx<'a> {
     }
 
     /// The JSON text of a value, within the limit of memory.
-    pub(crate) fn to_json(&mut self, value: &Value<'a>) -> Result<String, Stop<'a>> {
+    pub(crate) fn json_of(&mut self, value: &Value<'a>) -> Result<String, Stop<'a>> {
         let mut text = String::new();
         let complete = JsonWriter::bounded(self.bytes_left).write(value, &mut text);
         self.charge(text.len())?;
@@ -310,11 +309,11 @@ impl<'a> Ctx<'a> {
     }
 
     /// The text of a string, or the JSON text of anything else.
-    pub(crate) fn to_text(&mut self, value: Value<'a>) -> Res<'a> {
+    pub(crate) fn text_of(&mut self, value: Value<'a>) -> Res<'a> {
         match value.0 {
             Repr::StrRef(_) | Repr::StrOwn(_) => Ok(value),
             _ => {
-                let text = self.to_json(&value)?;
+                let text = self.json_of(&value)?;
                 Ok(Value::string(text))
             }
         }

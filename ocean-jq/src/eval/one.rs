@@ -180,17 +180,22 @@ impl<'a> Ctx<'a> {
         let Op::Interpolate { format, parts } = &node.op else {
             return Ok(Value::NULL);
         };
-        let mut text = String::new();
+        // Evaluated from the back, as the reference does: the last failure is the one reported.
+        let mut values = Vec::new();
+        for part in parts.iter().rev() {
+            if let Piece::Node(node) = part {
+                let value = self.one(node, env, input.clone())?;
+                let mut text = String::new();
+                self.append_formatted(*format, value, &mut text)?;
+                self.charge(text.len())?;
+                values.push(text);
+            }
+        }
+        let mut text = String::with_capacity(values.iter().map(String::len).sum::<usize>() + 16);
         for part in parts {
             match part {
                 Piece::Text(piece) => text.push_str(piece),
-                Piece::Node(node) => {
-                    let value = self.one(node, env, input.clone())?;
-                    self.append_formatted(*format, value, &mut text)?;
-                }
-            }
-            if text.len() > self.bytes_left() {
-                self.charge(text.len())?;
+                Piece::Node(_) => text.push_str(&values.pop().unwrap_or_default()),
             }
         }
         self.string(text)

@@ -178,7 +178,6 @@ impl<'a> Ctx<'a> {
     }
 
     fn merge_deep(&mut self, left: Value<'a>, right: Value<'a>) -> Res<'a> {
-        self.tick()?;
         let mut map = self.take_map(left)?;
         for (key, value) in right.entries() {
             self.charge(size_of::<(Key<'_>, Value<'_>)>())?;
@@ -186,7 +185,8 @@ impl<'a> Ctx<'a> {
             match map.get_mut(&key) {
                 Some(own) if own.kind() == Kind::Object && value.kind() == Kind::Object => {
                     let merged = std::mem::replace(own, Value::NULL);
-                    let merged = self.merge_deep(merged, value)?;
+                    let merged =
+                        self.deeper("Object merge too deep", |ctx| ctx.merge_deep(merged, value))?;
                     if let Some(own) = map.get_mut(&key) {
                         *own = merged;
                     }

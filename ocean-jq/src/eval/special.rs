@@ -164,8 +164,8 @@ impl<'a> Ctx<'a> {
                     ctx.combinations(&rows, 0, Vec::new(), out)
                 })
             }
-            (Special::ToStream, _) => self.to_stream(&input, &mut Vec::new(), true, out),
-            (Special::FromStream, [source]) => self.from_stream(source, env, input, out),
+            (Special::ToStream, _) => self.stream_events(&input, &mut Vec::new(), out),
+            (Special::FromStream, [source]) => self.rebuild_stream(source, env, input, out),
             (Special::TruncateStream, [source]) => self.truncate_stream(source, env, input, out),
             (Special::GetPath, [path]) => self.many(path, env, input.clone(), &mut |ctx, path| {
                 let value = ctx.getpath(input.clone(), &path)?;
@@ -311,7 +311,7 @@ impl<'a> Ctx<'a> {
     ) -> Flow<'a> {
         let mut value = input;
         // Plain loops as long as both filters have one output; else by recursion.
-        while test.single && step.single {
+        while is_plain(test, step) {
             self.tick()?;
             if self.one(test, env, value.clone())?.is_truthy() {
                 return out(self, value);
@@ -338,7 +338,7 @@ impl<'a> Ctx<'a> {
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
         let mut value = input;
-        while test.single && step.single {
+        while is_plain(test, step) {
             self.tick()?;
             if !self.one(test, env, value.clone())?.is_truthy() {
                 return Ok(());
@@ -470,6 +470,11 @@ impl<'a> Ctx<'a> {
             ctx.combinations(rows, at + 1, taken, out)
         })
     }
+}
+
+/// Whether a loop over both filters needs no recursion.
+fn is_plain(test: &Node, step: &Node) -> bool {
+    test.single && step.single
 }
 
 /// The key or index of an item besides the item.
@@ -629,7 +634,7 @@ impl<'a> Ctx<'a> {
         let mut map = Map::default();
         self.many(source, env, input, &mut |ctx, row| {
             ctx.many(key, env, row.clone(), &mut |ctx, key| {
-                let key = ctx.to_text(key)?;
+                let key = ctx.text_of(key)?;
                 ctx.charge(size_of::<(Key<'_>, Value<'_>)>())?;
                 map.insert(super::one::object_key(&key)?, row.clone());
                 Ok(())
@@ -691,11 +696,10 @@ impl<'a> Ctx<'a> {
 // === Streams ===
 
 impl<'a> Ctx<'a> {
-    fn to_stream(
+    fn stream_events(
         &mut self,
         value: &Value<'a>,
         path: &mut Vec<Value<'a>>,
-        is_top: bool,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
         self.tick()?;
@@ -712,11 +716,10 @@ impl<'a> Ctx<'a> {
             };
             last = Some(key.clone());
             path.push(key);
-            let result = self.to_stream(&item, path, false, out);
+            let result = self.stream_events(&item, path, out);
             path.pop();
             result?;
         }
-        let _ = is_top;
         if let Some(key) = last {
             let mut closing = path.clone();
             closing.push(key);
@@ -727,7 +730,7 @@ impl<'a> Ctx<'a> {
         Ok(())
     }
 
-    fn from_stream(
+    fn rebuild_stream(
         &mut self,
         source: &'a Node,
         env: &Env<'_, 'a>,

@@ -21,7 +21,7 @@ impl<'a> Ctx<'a> {
         match (format, &value.0) {
             (Format::Text, Repr::StrRef(text)) => out.push_str(text),
             (Format::Text, Repr::StrOwn(text)) => out.push_str(text),
-            (Format::Text | Format::Json, _) => out.push_str(&self.to_json(&value)?),
+            (Format::Text | Format::Json, _) => out.push_str(&self.json_of(&value)?),
             _ => {
                 let text = formats::format(self, format, value)?;
                 out.push_str(&text);

@@ -118,9 +118,26 @@ impl Regex {
             matches_inside: OnceLock::new(),
             backtracks,
         };
+        if flags.not_empty && !regex.can_match_something()? {
+            // Only ever matches nothing, which the flag forbids.
+            let never = fancy_regex::Regex::new("[^\\s\\S]").map_err(|error| error.to_string())?;
+            let _ = regex.plain.set(Some(never.clone()));
+            let _ = regex.newline.set(Some(never));
+            return Ok(regex);
+        }
         let compiled = regex.build(Anchors::Plain)?;
         let _ = regex.plain.set(Some(compiled));
         Ok(regex)
+    }
+
+    /// The engine refuses patterns of nothing but empty matches under `n`; other errors remain.
+    fn can_match_something(&self) -> Result<bool, String> {
+        let mut plain = fancy_regex::RegexBuilder::new(&self.translation.text(Anchors::Plain));
+        plain
+            .oniguruma_mode(true)
+            .build()
+            .map_err(|error| error.to_string())?;
+        Ok(self.build(Anchors::Plain).is_ok())
     }
 
     fn build(&self, anchors: Anchors) -> Result<fancy_regex::Regex, String> {

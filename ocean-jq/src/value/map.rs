@@ -78,7 +78,7 @@ impl<'a> Key<'a> {
 pub(crate) struct Map<'a> {
     entries: Vec<(Key<'a>, Value<'a>)>,
     // Only for many entries; the standard hasher is seeded, so hostile keys cannot collide.
-    index: Option<Box<HashMap<Key<'a>, usize>>>,
+    index: Option<HashMap<Key<'a>, usize>>,
 }
 
 impl<'a> Map<'a> {
@@ -124,10 +124,6 @@ impl<'a> Map<'a> {
         self.entries.iter().map(|(_, value)| value)
     }
 
-    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value<'a>> {
-        self.entries.iter_mut().map(|(_, value)| value)
-    }
-
     pub(crate) fn into_values(self) -> impl Iterator<Item = Value<'a>> {
         self.entries.into_iter().map(|(_, value)| value)
     }
@@ -166,7 +162,7 @@ impl<'a> Map<'a> {
             .iter()
             .enumerate()
             .map(|(at, (key, _))| (key.clone(), at));
-        self.index = Some(Box::new(positions.collect()));
+        self.index = Some(positions.collect());
     }
 }
 

@@ -96,15 +96,6 @@ pub(crate) enum Text<'a> {
     Own(Rc<String>),
 }
 
-impl Text<'_> {
-    pub(crate) fn as_str(&self) -> &str {
-        match self {
-            Text::Ref(text) => text,
-            Text::Own(text) => text,
-        }
-    }
-}
-
 // === impl Value ===
 
 impl<'a> Value<'a> {
@@ -157,13 +148,6 @@ impl<'a> Value<'a> {
 
     pub(crate) fn object(map: Map<'a>) -> Value<'a> {
         Value(Repr::ObjOwn(Rc::new(ObjectCell::new(map))))
-    }
-
-    pub(crate) fn text(text: Text<'a>) -> Value<'a> {
-        match text {
-            Text::Ref(text) => Value(Repr::StrRef(text)),
-            Text::Own(text) => Value(Repr::StrOwn(text)),
-        }
     }
 
     /// A literal with its text, or the plain double when the text says no more.

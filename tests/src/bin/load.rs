@@ -12,7 +12,7 @@
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -140,7 +140,7 @@ async fn run(load: Load) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn path(path: &PathBuf) -> anyhow::Result<&str> {
+fn path(path: &Path) -> anyhow::Result<&str> {
     if !path.exists() {
         bail!(
             "{} is missing; build it with `cargo build --release -p ocean-tests --bins`",

@@ -259,6 +259,25 @@ async fn operators_see_and_repeat_dead_letters_while_the_server_runs_and_after()
 }
 
 #[tokio::test]
+async fn events_are_found_by_their_ordering_key() {
+    let bench = Bench::start().await;
+    let wanted = bench.accept(&thing("thing_updated", "A", 1)).await;
+    let other = bench.accept(&thing("thing_updated", "B", 1)).await;
+    bench.until_state(&other, "done").await;
+    let settings =
+        Settings::default().with("OCEAN__QUEUE__PATH", bench.data.path().to_string_lossy());
+    let arguments = ["events", "list", "--path", "/open", "--key", "A", "--json"];
+    let listed = finish(PROBE, &arguments, &settings).await.unwrap().json();
+    let ids: Vec<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["id"].to_string())
+        .collect();
+    assert_eq!(ids, [wanted]);
+}
+
+#[tokio::test]
 async fn finished_events_can_be_replayed() {
     let bench = Bench::start().await;
     let id = bench.accept(&thing("thing_updated", "A", 7)).await;

@@ -32,6 +32,43 @@ async fn nothing_acknowledged_is_lost_by_kills_under_load() {
     assert!(report.acknowledged > 100, "{report:?}");
 }
 
+/// Every step between accept and done, in the order in which an event passes them.
+const STEPS: [&str; 7] = [
+    "queue.before_commit",
+    "queue.after_commit",
+    "queue.after_ack",
+    "dispatch.before_handler",
+    "dispatch.after_handlers",
+    "dispatch.after_writes",
+    "dispatch.after_record",
+];
+
+#[tokio::test]
+async fn a_crash_at_any_step_loses_nothing_that_was_acknowledged() {
+    for step in STEPS {
+        let port = Port::start(probe_config()).await.unwrap();
+        let data = TempDir::new().unwrap();
+        let settings = probe_settings(&port, data.path());
+        let armed = settings.clone().with("OCEAN_FAILPOINT", step);
+        let mut ocean = Ocean::start(PROBE, &[], &armed).await.unwrap();
+        let answer = ocean.post("/open", &thing("thing_updated", "A", 7)).await;
+        assert!(ocean.ended().await.unwrap(), "{step} was never passed");
+        let ocean = Ocean::start(PROBE, &[], &settings).await.unwrap();
+        if let Ok((status, answer)) = answer {
+            assert_eq!(status, 200, "{step}: {answer}");
+            port.until_entity("thing", "A").await;
+        } else {
+            // Never acknowledged, so the sender sends it again.
+            let (status, _) = ocean
+                .post("/open", &thing("thing_updated", "A", 7))
+                .await
+                .unwrap();
+            assert_eq!(status, 200, "{step}");
+            port.until_entity("thing", "A").await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_retry_date_survives_a_restart() {
     let port = Port::start(probe_config()).await.unwrap();

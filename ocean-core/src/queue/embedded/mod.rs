@@ -72,6 +72,7 @@ mod command;
 mod damage;
 mod failure;
 mod gate;
+mod group;
 mod lock;
 mod mailbox;
 mod maintenance;

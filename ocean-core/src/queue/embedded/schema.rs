@@ -108,14 +108,16 @@ pub(super) fn open_writer(
 }
 
 fn configure(connection: &Connection, max_file_bytes: Option<u64>) -> rusqlite::Result<()> {
-    // The first two take effect only in a file that has no table yet. Never `mmap_size`: an I/O
-    // error would be a SIGBUS. Never exclusive locking: it would shut operators out.
+    // The first two take effect only in a file that has no table yet. Carrying over 1000 pages at a
+    // time rather than 4000 halves the slowest receipts and costs a twelfth of the throughput.
+    // Never `mmap_size`: an I/O error would be a SIGBUS. Never exclusive locking: it would shut
+    // operators out.
     connection.execute_batch(
         "PRAGMA page_size = 4096;
          PRAGMA auto_vacuum = INCREMENTAL;
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
-         PRAGMA wal_autocheckpoint = 4000;
+         PRAGMA wal_autocheckpoint = 1000;
          PRAGMA journal_size_limit = 33554432;
          PRAGMA temp_store = MEMORY;",
     )?;

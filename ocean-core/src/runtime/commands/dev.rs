@@ -76,7 +76,7 @@ pub(super) fn settings<I: Integration>(layers: &mut Layers, api: &str) {
 }
 
 /// The integration's own settings as its dev kit has them.
-pub(super) fn sample_settings<I: Integration>(layers: &mut Layers, api: &str) {
+fn sample_settings<I: Integration>(layers: &mut Layers, api: &str) {
     layers.remove("OCEAN__INTEGRATION__CONFIG");
     for (name, value) in I::dev().map(|kit| kit.config).unwrap_or_default() {
         let name = format!("OCEAN__INTEGRATION__CONFIG__{name}");

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::table::table;
 use crate::{
     event::EventId,
-    lane::Lane,
+    processor::lane_of_key,
     queue::{
         Action, ActionOutcome, EventState, Filter, Journal, Stored, Story, Summary, WriteKind,
         embedded,
@@ -358,10 +358,10 @@ fn filter(selection: &SelectionArgs, states: Vec<EventState>) -> anyhow::Result<
         states,
         path: selection.path.clone(),
         name: selection.name.clone(),
-        lane: match (&selection.key, &selection.path) {
-            (Some(key), Some(path)) => Some(Lane::of_key(path, [key.as_str()])),
-            (Some(_), None) => bail!("--key needs --path: keys are qualified by their source"),
-            (None, _) => None,
+        lane: match (&*selection.key, &selection.path) {
+            ([], _) => None,
+            (key, Some(path)) => Some(lane_of_key(path, key.iter().map(String::as_str))),
+            (_, None) => bail!("--key needs --path: keys are qualified by their source"),
         },
         since: selection.since.as_deref().map(time).transpose()?,
         until: selection.until.as_deref().map(time).transpose()?,

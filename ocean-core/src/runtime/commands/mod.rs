@@ -74,6 +74,8 @@ fn layers(arguments: &Cli) -> Result<Layers, StartError> {
 }
 
 fn run<I: Integration>(layers: &Layers, processors: Vec<Registered>) -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    config::arm_failpoint();
     if let Err(problem) = start_logging(layers) {
         return misuse(&problem);
     }

@@ -45,16 +45,15 @@ pub(crate) fn processors<I: Integration>(
     print(&table(&head, &rows))
 }
 
+/// The sources, as far as they can be known without settings: those of the dev kit stand in.
 fn sources<I: Integration>(layers: &Layers) -> Option<Vec<Source>> {
     let spec = Spec::parse(I::assets().spec).ok()?;
-    let mut layers = layers.clone();
-    let with_samples = |layers: &mut Layers| {
-        super::dev::sample_settings::<I>(layers, "http://127.0.0.1");
-        Settings::check(layers, &spec, I::NAME)
-    };
-    let settings = Settings::check(&layers, &spec, I::NAME);
-    let settings = settings.or_else(|_| with_samples(&mut layers)).ok()?;
-    let config = serde_json::from_value(settings.integration.config.into()).ok()?;
+    let settings = Settings::check(layers, &spec, I::NAME).or_else(|_| {
+        let mut layers = layers.clone();
+        super::dev::settings::<I>(&mut layers, "http://127.0.0.1");
+        Settings::check(&layers, &spec, I::NAME)
+    });
+    let config = serde_json::from_value(settings.ok()?.integration.config.into()).ok()?;
     Some(I::sources(&config))
 }
 

@@ -35,11 +35,16 @@ pub(super) async fn simulate<I: Integration>(
     arguments: SimulateArgs,
 ) -> anyhow::Result<()> {
     let supervisor = Supervisor::default();
-    if arguments.dev {
-        let kit =
-            I::dev().with_context(|| format!("{} brings no stand-in of its tool", I::NAME))?;
-        let stand_in = StandIn::serve(kit.api, &supervisor)?;
-        dev::settings::<I>(&mut layers, &stand_in.url());
+    // Without settings of the tool there is nothing to ask but the stand-in.
+    let configured = layers.get("OCEAN__INTEGRATION__CONFIG").is_some();
+    match I::dev() {
+        Some(kit) if arguments.dev || !configured => {
+            let stand_in = StandIn::serve(kit.api, &supervisor)?;
+            dev::settings::<I>(&mut layers, &stand_in.url());
+        }
+        None if arguments.dev => bail!("{} brings no stand-in of its tool", I::NAME),
+        // Nothing is written, so no catalog needs to be reached.
+        _ => layers.set("OCEAN__CATALOG__TYPE", "dry-run".into()),
     }
     let mapping = load_mapping::<I>(processors.clone(), &layers, arguments.mapping.as_deref())?;
     let prepared = Prepared::<I>::new(&layers, processors)?;

@@ -209,6 +209,15 @@ pub(crate) fn data_folder(layers: &Layers) -> PathBuf {
         .map_or_else(|| Path::new(".ocean").into(), PathBuf::from)
 }
 
+/// Arms the failpoint that `OCEAN_FAILPOINT=name[:n]` names, in builds for crash tests.
+#[cfg(feature = "failpoints")]
+pub(crate) fn arm_failpoint() {
+    if let Ok(text) = std::env::var("OCEAN_FAILPOINT") {
+        let (name, n) = text.split_once(':').unwrap_or((&text, "1"));
+        crate::failpoint::arm(name, n.parse().unwrap_or(1));
+    }
+}
+
 /// Whether mappings see the environment, for commands that need no other setting.
 pub(crate) fn jq_environment(layers: &Layers) -> bool {
     let mut reader = Reader {

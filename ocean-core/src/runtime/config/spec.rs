@@ -84,18 +84,18 @@ impl Spec {
                 } else {
                     ""
                 };
+                let secret = if configuration.sensitive {
+                    " (secret)"
+                } else {
+                    ""
+                };
                 let description = configuration.description.as_deref().unwrap_or("").trim();
-                (configuration.variable(), format!("{description}{required}"))
+                (
+                    configuration.variable(),
+                    format!("{description}{required}{secret}"),
+                )
             })
             .collect()
-    }
-
-    /// The snake-case names of sensitive settings.
-    pub(crate) fn sensitive(&self) -> impl Iterator<Item = String> {
-        self.configurations
-            .iter()
-            .filter(|c| c.sensitive)
-            .map(|c| snake_case(&c.name))
     }
 }
 

@@ -1,0 +1,231 @@
+//! One group: what is written, synced and answered together.
+
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+
+use super::{
+    batch::{Batch, Effects, Fresh},
+    command,
+    mailbox::{Accept, Command, Reply},
+    retention::Trimmed,
+    schema,
+    writer::{Ack, Writer},
+};
+use crate::{
+    event::EventId,
+    failpoint,
+    queue::{ActionResult, Cached, Change, Pending},
+};
+
+/// One transaction holds at most so much: an ack waits for all of it.
+pub(super) const GROUP_OPERATIONS: usize = 4096;
+const GROUP_BYTES: u64 = 8 << 20;
+/// Larger bodies are read from disk when their turn comes.
+const LARGEST_CACHED: u64 = 1 << 20;
+/// What an event takes in memory beside its body.
+const CACHED_OVERHEAD: u64 = 1024;
+
+/// What goes into one transaction.
+struct Group<'a> {
+    accepts: &'a mut VecDeque<Accept>,
+    changes: &'a [(EventId, Change)],
+    commands: &'a [Command],
+    now_micros: i64,
+    /// Bytes of bodies that may be taken in, and that were.
+    room: u64,
+    bytes: u64,
+}
+
+/// What a transaction leaves behind.
+struct Written {
+    last_id: i64,
+    trimmed: Trimmed,
+    results: Vec<Vec<ActionResult>>,
+}
+
+impl Writer {
+    /// How many bytes of bodies may be taken in now; if there is no room for the first of
+    /// `accepts`, all are answered so.
+    fn room_for(&self, accepts: &mut VecDeque<Accept>) -> u64 {
+        let Some(first) = accepts.front() else {
+            return 0;
+        };
+        let reason = match self.room() {
+            Ok(room) if first.bytes <= room => return room,
+            Ok(room) => format!("there is room for {room} more bytes"),
+            Err(reason) => reason,
+        };
+        let error = self.shared.gate.full(reason);
+        for accept in accepts.drain(..) {
+            self.shared.gate.withdraw(accept.bytes);
+            let _ = accept.reply.send(Err(error.clone()));
+        }
+        0
+    }
+
+    /// Writes one group: all of `changes` and `commands`, and as many of `accepts` as fit. On failure
+    /// the requests taken in are left in `work.acks`, to be answered.
+    pub(super) fn commit(
+        &mut self,
+        accepts: &mut VecDeque<Accept>,
+        changes: &[(EventId, Change)],
+        commands: &mut Vec<Command>,
+    ) -> rusqlite::Result<()> {
+        let began = Instant::now();
+        let now_micros = self.options.clock.now().as_microsecond();
+        self.dedupe.expire(now_micros);
+        let mut effects = Effects::default();
+        let mut group = Group {
+            room: self.room_for(accepts),
+            accepts,
+            changes,
+            commands,
+            now_micros,
+            bytes: 0,
+        };
+        let written = self.transact(&mut group, &mut effects);
+        let bytes = group.bytes;
+        let Written {
+            last_id,
+            trimmed,
+            results,
+        } = match written {
+            Ok(written) => written,
+            Err(error) => {
+                for undo in effects.undo.into_iter().rev() {
+                    self.dedupe.undo(undo);
+                }
+                self.shared.gate.settle(bytes, self.level);
+                return Err(error);
+            }
+        };
+        failpoint::hit("queue.after_commit");
+        self.last_id = last_id;
+        self.settle(&effects, trimmed);
+        self.shared.gate.settle(bytes, self.level);
+        let operations = changes.len() as u64 + effects.stored + effects.ignored;
+        for Ack { reply, receipts } in self.work.acks.drain(..) {
+            // The sender may have hung up; the event is stored all the same.
+            let _ = reply.send(Ok(receipts));
+        }
+        for (command, results) in commands.drain(..).zip(results) {
+            if let Reply::Caller(reply) = command.reply {
+                let _ = reply.send(Ok(results));
+            }
+        }
+        failpoint::hit("queue.after_ack");
+        for fresh in effects.fresh {
+            self.hand_out(fresh);
+        }
+        let metrics = &self.telemetry.queue;
+        metrics.committed(
+            effects.stored,
+            effects.ignored,
+            effects.duplicates,
+            began.elapsed(),
+        );
+        metrics.grouped(operations, effects.finished, trimmed.rows);
+        Ok(())
+    }
+
+    fn transact(
+        &mut self,
+        group: &mut Group<'_>,
+        effects: &mut Effects,
+    ) -> rusqlite::Result<Written> {
+        let connection = self.connection.as_mut().expect("`write` opens it");
+        let transaction = schema::immediate(connection)?;
+        let mut batch = Batch::new(
+            &transaction,
+            &mut self.work.scratch,
+            &mut self.dedupe,
+            effects,
+            group.now_micros,
+            self.last_id,
+        )?;
+        for (id, change) in group.changes {
+            batch.apply(*id, change)?;
+        }
+        let mut results = Vec::with_capacity(group.commands.len());
+        for command in group.commands {
+            let result = batch.operate(&command.action)?;
+            if let Reply::Row(row) = command.reply {
+                command::answer(&transaction, row, &Ok(&result))?;
+            }
+            results.push(result);
+        }
+        let mut operations = group.changes.len();
+        while operations < GROUP_OPERATIONS
+            && group.bytes < GROUP_BYTES
+            && let Some(accept) = group
+                .accepts
+                .pop_front_if(|accept| group.bytes + accept.bytes <= group.room)
+        {
+            operations += accept.events.len();
+            group.bytes += accept.bytes;
+            // Noted first, so that it is answered should the transaction fail.
+            let receipts = Vec::with_capacity(accept.events.len());
+            self.work.acks.push(Ack {
+                reply: accept.reply,
+                receipts,
+            });
+            for new in accept.events {
+                let receipt = batch.accept(new)?;
+                let ack = self.work.acks.last_mut().expect("just pushed");
+                ack.receipts.push(receipt);
+            }
+        }
+        let last_id = batch.last_id();
+        drop(batch);
+        let trimmed = if self.trimmer.is_over() {
+            // Twice as fast as events finish, so that the bound is reached.
+            let limit = (operations as u32 * 2).clamp(16, 512);
+            self.trimmer
+                .step(&transaction, group.now_micros, last_id, limit)?
+        } else {
+            Trimmed::default()
+        };
+        failpoint::hit("queue.before_commit");
+        transaction.commit()?;
+        Ok(Written {
+            last_id,
+            trimmed,
+            results,
+        })
+    }
+
+    fn settle(&mut self, effects: &Effects, trimmed: Trimmed) {
+        let level = &mut self.level;
+        level.pending = level.pending.saturating_add_signed(effects.pending);
+        level.pending_bytes = level
+            .pending_bytes
+            .saturating_add_signed(effects.pending_bytes);
+        level.dead = level.dead.saturating_add_signed(effects.dead);
+        self.trimmer.settle(effects.finished_bytes, trimmed);
+        self.work.drained_bytes += effects.drained_bytes;
+    }
+
+    fn hand_out(&self, fresh: Fresh) {
+        let Fresh { id, lanes, event } = fresh;
+        let cached = event.and_then(|(event, bytes)| {
+            if bytes > LARGEST_CACHED {
+                return None;
+            }
+            let permits = u32::try_from(bytes + CACHED_OVERHEAD).ok()?;
+            let permit = Arc::clone(&self.cache)
+                .try_acquire_many_owned(permits)
+                .ok()?;
+            Some(Cached {
+                event,
+                permit: Some(permit),
+            })
+        });
+        // Nobody listens any more when the process is about to end.
+        let _ = self.feed.send(Pending {
+            id,
+            lanes,
+            not_before: None,
+            resumed: false,
+            cached,
+        });
+    }
+}
