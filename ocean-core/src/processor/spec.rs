@@ -517,6 +517,7 @@ impl Default for RetryPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::EventParts;
 
     #[test]
     fn three_retries_wait_one_two_and_four_seconds() {
@@ -524,6 +525,36 @@ mod tests {
             .map(|retry| RetryPolicy::DEFAULT.delay(retry).as_secs())
             .collect();
         assert_eq!(delays, [1, 2, 4]);
+    }
+
+    #[test]
+    fn names_and_conditions_of_a_delete_must_agree() {
+        const DELETED: &[Condition] = &[Condition {
+            subject: Subject::Pointer("/action"),
+            test: Test::In(&[Literal::Str("deleted"), Literal::Str("moved")]),
+        }];
+        const SPEC: ProcessorSpec = ProcessorSpec::new("any", "/webhook");
+        let not_found_only = SPEC.delete(&[], "/issue").delete;
+        let by_condition = SPEC.delete(&[], "/issue").delete_when(DELETED).delete;
+        let by_both = SPEC.delete(&["issues"], "").delete_when(DELETED).delete;
+        for (delete, name, action, expected) in [
+            (not_found_only, "issues", "deleted", false),
+            (by_condition, "issues", "deleted", true),
+            (by_condition, "other", "moved", true),
+            (by_condition, "issues", "opened", false),
+            (by_both, "issues", "moved", true),
+            (by_both, "other", "moved", false),
+            (by_both, "issues", "opened", false),
+        ] {
+            let event = WebhookEvent::new(EventParts {
+                name: Some(name.into()),
+                body: format!(r#"{{"action":"{action}"}}"#).into(),
+                ..EventParts::default()
+            });
+            let spec = ProcessorSpec { delete, ..SPEC };
+            assert_eq!(spec.deletes(&event), expected, "{delete:?} {name} {action}");
+        }
+        assert!(SPEC.delete_when(DELETED).delete.is_none());
     }
 
     #[test]

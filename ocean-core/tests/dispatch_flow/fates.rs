@@ -96,6 +96,23 @@ async fn a_declared_delete_needs_no_handler() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn updated_and_deleted_items_are_enriched_alike() {
+    fn with_event(event: &WebhookEvent, raw: Raw) -> Raw {
+        raw.with("key", &event.name())
+    }
+    let spec = ISSUES.delete(&["deleted"], "").enrich(with_event);
+    let world = Setup::new().processor(spec, update).start();
+    let updated = world.send_named("A", "updated");
+    let deleted = world.send_named("A", "deleted");
+    world.done(updated).await;
+    world.done(deleted).await;
+    assert_eq!(
+        world.catalog.writes(),
+        ["+ issue/updated", "- issue/deleted"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_item_that_fails_the_selector_is_deleted() {
     let world = Setup::new()
         .processor(ISSUES, update)

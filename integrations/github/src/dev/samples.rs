@@ -15,13 +15,13 @@ macro_rules! samples {
 }
 
 pub(super) const ALL: &[Sample] = samples! {
+    "repository_edited", "repository": "a repository changes",
     "issue_closed", "issues": "an issue is closed",
     "issue_opened", "issues": "an issue is opened",
     "issue_labeled", "issues": "an issue gets a label",
     "issue_transferred", "issues": "an issue moves to another repository",
     "issue_deleted", "issues": "an issue is deleted",
     "repository_created", "repository": "a repository is created",
-    "repository_edited", "repository": "a repository changes",
     "repository_renamed", "repository": "a repository is renamed",
     "repository_archived", "repository": "a repository is archived",
     "repository_unarchived", "repository": "a repository is brought back from the archive",
