@@ -1,7 +1,7 @@
 //! What becomes of events whose processors work.
 
 use ocean_core::{
-    Need, Outcome, RawResults, SelectorType,
+    Need, Outcome, Raw, RawResults, SelectorType, WebhookEvent,
     catalog::{Processing, Written},
     processor::ProcessorSpec,
     queue::{Change, RunState, WriteKind},

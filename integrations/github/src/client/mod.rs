@@ -82,7 +82,7 @@ impl GitHubClient {
         ) {
             (Some(token), ..) => Auth::Token(token.clone()),
             (None, Some(id), Some(key)) => {
-                Auth::App(Box::new(App::new(id.clone(), key, cx.clock.clone())?))
+                Auth::App(Box::new(App::new(id.clone(), key, cx.clock)?))
             }
             _ => return Err(GitHubError::NoCredentials),
         };
