@@ -65,6 +65,9 @@ pub(crate) fn processor(registered: &Registered) -> Value {
         "key": spec.key,
         "coalesce": spec.coalesce,
         "delete_on": spec.delete.map(|delete| delete.on),
+        "delete_when": spec.delete.map(|delete| {
+            delete.when.iter().map(ToString::to_string).collect::<Vec<_>>()
+        }),
         "delete": spec.delete.map(|delete| delete.pointer),
         "retries": spec.retry.max_retries,
         "timeout_seconds": spec.timeout.as_secs_f64(),
