@@ -22,6 +22,7 @@ use url::Url;
 use crate::{config::GitHubConfig, payload::Repository, selector::RepoSearch};
 
 mod app;
+mod deliveries;
 mod error;
 mod etag;
 mod hooks;
@@ -29,6 +30,7 @@ mod people;
 mod repositories;
 mod throttle;
 
+pub(crate) use deliveries::{Delivery, Log};
 pub use error::GitHubError;
 pub(crate) use hooks::{Hook, NewHook};
 
