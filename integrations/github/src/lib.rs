@@ -10,6 +10,7 @@ use ocean_core::{
     source::{Locator, Verification},
 };
 
+mod catch_up;
 pub mod client;
 pub mod config;
 mod dev;
@@ -69,9 +70,18 @@ impl Integration for GitHub {
         let Some(github) = state.get::<GitHubClient>() else {
             return Err(StartError::new("no state `GitHubClient`"));
         };
-        registration::register(&cx, &github).await.map_err(|error| {
-            StartError::new(format!("the webhook at github is not set up: {error}"))
-        })
+        // Events may arrive by a webhook that somebody else registered, so one failure does not
+        // keep the other from being tried.
+        let mut problems = StartError::default();
+        if let Err(error) = registration::register(&cx, &github).await {
+            problems.add(format!("the webhook at github is not set up: {error}"));
+        }
+        if let Err(error) = catch_up::catch_up(&cx, &github, &catch_up::PAUSES).await {
+            problems.add(format!(
+                "github's log of deliveries cannot be used, so events of a downtime are not asked for again: {error}"
+            ));
+        }
+        problems.into_result(())
     }
 
     async fn probe(state: &StateMap) -> Result<(), StartError> {

@@ -1,7 +1,9 @@
 //! What GitHub's payloads have in common, and what all items of a repository carry.
 
+use std::ops::Deref;
+
 use ocean_core::{Raw, WebhookEvent};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// The repository that an event is about.
 #[derive(Clone, Debug, Deserialize)]
@@ -26,14 +28,32 @@ pub struct Account {
 #[derive(Debug, Deserialize)]
 pub struct Numbered {
     /// Its number in the repository.
-    pub number: u64,
+    pub number: Number,
 }
 
 /// What names a thing with an id: a release, a run, a deployment.
 #[derive(Debug, Deserialize)]
 pub struct Identified {
     /// Its id.
-    pub id: u64,
+    pub id: Number,
+}
+
+/// A number that names something, as text: it becomes a part of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Number(String);
+
+impl Deref for Number {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u64::deserialize(deserializer).map(|number| Self(number.to_string()))
+    }
 }
 
 /// Adds `__repository`, `__repository_object` and `__organization`, as upstream's items have them.

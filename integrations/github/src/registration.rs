@@ -4,6 +4,7 @@
 
 use ocean_core::{StartContext, source::Secret};
 use tracing::{info, warn};
+use url::Url;
 
 use crate::{
     client::{GitHubClient, GitHubError, Hook, NewHook},
@@ -40,21 +41,16 @@ pub(crate) async fn register(
     cx: &StartContext<GitHubConfig>,
     github: &GitHubClient,
 ) -> Result<(), GitHubError> {
-    if !cx.live_events {
-        return Ok(());
-    }
-    let Some(base) = &cx.base_url else {
-        info!("No webhook is registered at GitHub: `OCEAN__BASE_URL` is not set.");
+    let Some(url) = address(cx) else {
+        info!(
+            "No webhook is registered at GitHub: `OCEAN__BASE_URL` is not set, or no events are wanted."
+        );
         return Ok(());
     };
     let Some(organization) = &cx.config.github_organization else {
         info!("No webhook is registered at GitHub: `githubOrganization` is not set.");
         return Ok(());
     };
-    let mut url = base.clone();
-    if let Ok(mut segments) = url.path_segments_mut() {
-        segments.pop_if_empty().extend(PATH);
-    }
     let wanted = NewHook {
         url: url.as_str(),
         events: EVENTS,
@@ -97,6 +93,13 @@ pub(crate) async fn register(
         );
     }
     Ok(())
+}
+
+/// Where GitHub reaches us, if there is a public address and live events are wanted.
+pub(crate) fn address(cx: &StartContext<GitHubConfig>) -> Option<Url> {
+    let mut url = cx.base_url.clone().filter(|_| cx.live_events)?;
+    url.path_segments_mut().ok()?.pop_if_empty().extend(PATH);
+    Some(url)
 }
 
 /// In which ways an existing webhook is not the one we want, but for its secret.

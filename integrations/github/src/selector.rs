@@ -1,12 +1,59 @@
 //! What a mapping may select by, besides `query`: one type a kind, with upstream's keys and
 //! defaults. Unknown keys are ignored; a wrong value is an error when the mapping loads.
 
+use ocean_core::Selector;
 use serde::Deserialize;
 
-/// What all kinds of a repository's items can be selected by.
+/// Selectors of what is in repositories, all of which can name a search.
+pub trait InRepositories: Sync {
+    /// The search that must find the repository.
+    fn search(&self) -> Option<&RepoSearch>;
+}
+
+macro_rules! in_repositories {
+    ($($selector:ty),* $(,)?) => {
+        $(impl InRepositories for $selector {
+            fn search(&self) -> Option<&RepoSearch> {
+                self.repo_search.as_ref()
+            }
+        })*
+    };
+}
+
+in_repositories!(
+    AnySelector,
+    BranchSelector,
+    CodeScanningAlertSelector,
+    CollaboratorSelector,
+    DependabotAlertSelector,
+    DeploymentSelector,
+    EnvironmentSelector,
+    IssueSelector,
+    PullRequestSelector,
+    RepositorySelector,
+    WorkflowRunSelector,
+);
+
+impl<T: InRepositories + Send> InRepositories for Selector<T> {
+    fn search(&self) -> Option<&RepoSearch> {
+        T::search(self)
+    }
+}
+
+/// No selection.
+#[derive(Clone, Copy, Debug)]
+pub struct Everywhere;
+
+impl InRepositories for Everywhere {
+    fn search(&self) -> Option<&RepoSearch> {
+        None
+    }
+}
+
+/// Selector of kinds that have no keys of their own.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct InRepositories {
+pub struct AnySelector {
     /// Only items of repositories that this search finds.
     pub repo_search: Option<RepoSearch>,
 }
@@ -396,7 +443,7 @@ mod tests {
         // Its items have other fields, so a mapping for them would silently yield nothing.
         refused::<PullRequestSelector>(json!({ "api": "graphql" }));
         refused::<IssueSelector>(json!({ "state": "done" }));
-        refused::<InRepositories>(json!({ "repoSearch": "topic:x" }));
+        refused::<AnySelector>(json!({ "repoSearch": "topic:x" }));
         refused::<RepositorySelector>(json!({ "includedRelations": { "issues": true } }));
         refused::<DependabotAlertSelector>(json!({ "severity": ["awful"] }));
         refused::<CodeScanningAlertSelector>(json!({ "state": "gone" }));

@@ -48,11 +48,12 @@ impl From<GitHubError> for ProcessorError {
             // for faults of the event itself.
             GitHubError::NoCredentials
             | GitHubError::PrivateKey { .. }
-            | GitHubError::NotInstalled { .. }
             | GitHubError::Http(HttpError::Connect { .. }) => {
                 Self::unavailable(error, OUTAGE_PAUSE)
             }
             GitHubError::Query { .. } => Self::retry(error),
+            // Somebody else's event waits for nothing.
+            GitHubError::NotInstalled { .. } => Self::permanent(error),
             GitHubError::Http(HttpError::Throttled { after, .. }) => {
                 let after = *after;
                 Self::unavailable(error, after)

@@ -19,9 +19,10 @@ use ocean_core::{
 use serde::{Deserialize, de::DeserializeOwned};
 use url::Url;
 
-use crate::{config::GitHubConfig, payload::Repository, selector::RepoSearch};
+use crate::{config::GitHubConfig, payload::Repository, selector::InRepositories};
 
 mod app;
+mod deliveries;
 mod error;
 mod etag;
 mod hooks;
@@ -29,6 +30,7 @@ mod people;
 mod repositories;
 mod throttle;
 
+pub(crate) use deliveries::{Delivery, Log};
 pub use error::GitHubError;
 pub(crate) use hooks::{Hook, NewHook};
 
@@ -106,7 +108,7 @@ impl GitHubClient {
     /// Why GitHub cannot be used.
     pub async fn probe(&self) -> Result<(), GitHubError> {
         let (who, url) = match &self.auth {
-            Auth::Token(_) => (As::Account(""), self.url(&["rate_limit"])),
+            Auth::Token(_) => (As::Account(""), self.url(&["meta"])),
             Auth::App(_) => (As::App, self.url(&["app"])),
         };
         self.ask(who, &url, JSON).await.map(drop)
@@ -120,10 +122,10 @@ impl GitHubClient {
     pub async fn find_in(
         &self,
         repository: &Repository,
-        search: Option<&RepoSearch>,
+        within: &impl InRepositories,
         path: &[&str],
     ) -> Result<Option<Raw>, GitHubError> {
-        if !self.finds(repository, search).await? {
+        if !self.finds(repository, within.search()).await? {
             return Ok(None);
         }
         let owner = &repository.owner.login;

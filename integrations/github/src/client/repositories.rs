@@ -7,7 +7,7 @@ use url::Url;
 use super::{As, GitHubClient, GitHubError, JSON, PAGE, RAW};
 use crate::{
     payload::Repository,
-    selector::{Affiliation, Include, RepoSearch, RepositorySelector},
+    selector::{Affiliation, Everywhere, Include, RepoSearch, RepositorySelector},
 };
 
 impl GitHubClient {
@@ -20,8 +20,7 @@ impl GitHubClient {
         repository: &Repository,
         selector: &RepositorySelector,
     ) -> Result<Option<Raw>, GitHubError> {
-        let search = selector.repo_search.as_ref();
-        let Some(mut raw) = self.find_in(repository, search, &[]).await? else {
+        let Some(mut raw) = self.find_in(repository, selector, &[]).await? else {
             return Ok(None);
         };
         if !selector.included_files.is_empty() {
@@ -48,17 +47,17 @@ impl GitHubClient {
                 sbom: Raw,
             }
             let path = ["dependency-graph", "sbom"];
-            let found = self.find_in(repository, None, &path).await?;
+            let found = self.find_in(repository, &Everywhere, &path).await?;
             let sbom = found.and_then(|raw| raw.read::<Answer>().ok());
             raw = raw.with("__sbom", &sbom.map_or_else(nothing, |answer| answer.sbom));
         }
         if wanted.custom_properties {
-            let found = self.find_in(repository, None, &["properties", "values"]);
+            let found = self.find_in(repository, &Everywhere, &["properties", "values"]);
             let found = found.await?.unwrap_or_else(|| Raw::new(&[(); 0]));
             raw = raw.with("__custom_properties", &found);
         }
         if wanted.pages {
-            let found = self.find_in(repository, None, &["pages"]).await?;
+            let found = self.find_in(repository, &Everywhere, &["pages"]).await?;
             raw = raw.with("__pages", &found.unwrap_or_else(nothing));
         }
         Ok(Some(raw))

@@ -9,7 +9,7 @@ use ocean_core::{
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{payload::Account, test_support::Site};
+use crate::{payload::Account, selector::Everywhere, test_support::Site};
 
 const KEY: &str = include_str!("../../tests/data/app-key.pkcs1.pem");
 
@@ -24,7 +24,7 @@ fn shop() -> Repository {
 }
 
 async fn issue(github: &GitHubClient) -> Result<Option<Raw>, GitHubError> {
-    github.find_in(&shop(), None, &["issues", "7"]).await
+    github.find_in(&shop(), &Everywhere, &["issues", "7"]).await
 }
 
 fn with_headers(headers: &[(&str, &str)], body: Value) -> ApiResponse {
@@ -96,7 +96,7 @@ async fn names_cannot_lead_elsewhere() {
     repository.name = "../../user".to_owned();
     let found = site
         .client()
-        .find_in(&repository, None, &["issues?x", "7"])
+        .find_in(&repository, &Everywhere, &["issues?x", "7"])
         .await;
     assert!(found.unwrap().is_none());
     let call = &site.requests()[0];
@@ -328,11 +328,13 @@ async fn an_app_may_be_installed_for_users_too_and_else_that_is_said() {
     let github = app_client(&site);
     let mut repository = shop();
     repository.owner.login = "ann".to_owned();
-    let found = github.find_in(&repository, None, &["issues", "7"]).await;
+    let found = github
+        .find_in(&repository, &Everywhere, &["issues", "7"])
+        .await;
     assert!(found.unwrap().is_some());
     repository.owner.login = "nobody".to_owned();
     let error = github
-        .find_in(&repository, None, &["issues", "7"])
+        .find_in(&repository, &Everywhere, &["issues", "7"])
         .await
         .unwrap_err();
     assert!(error.to_string().contains("`nobody`"), "{error}");

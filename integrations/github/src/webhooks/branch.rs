@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::{
     client::{GitHubClient, GitHubError},
     payload::{Repository, in_repository, text},
-    selector::BranchSelector,
+    selector::{BranchSelector, Everywhere},
 };
 
 const HEADS: &str = "refs/heads/";
@@ -65,16 +65,15 @@ pub async fn branch(
         // It never was in the catalog: a name does not change.
         return Ok(RawResults::none().into_outcome());
     }
-    let search = selector.repo_search.as_ref();
     let path = ["branches", name];
-    let Some(branch) = github.find_in(repository, search, &path).await? else {
+    let Some(branch) = github.find_in(repository, &selector, &path).await? else {
         return Ok(Outcome::NotFound);
     };
     if !selector.protection_rules {
         return Ok(Some(branch).into_outcome());
     }
     let path = ["branches", name, "protection"];
-    let rules = github.find_in(repository, None, &path).await?;
+    let rules = github.find_in(repository, &Everywhere, &path).await?;
     Ok(Some(branch.with("__protection_rules", &rules)).into_outcome())
 }
 

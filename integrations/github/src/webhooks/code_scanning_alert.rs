@@ -46,12 +46,8 @@ pub async fn code_scanning_alert(
     selector: Selector<CodeScanningAlertSelector>,
     github: State<GitHubClient>,
 ) -> Result<Option<Raw>, GitHubError> {
-    let number = event.alert.number.to_string();
-    let (path, search) = (
-        ["code-scanning", "alerts", &number],
-        selector.repo_search.as_ref(),
-    );
-    let found = github.find_in(&event.repository, search, &path).await?;
+    let path = ["code-scanning", "alerts", &event.alert.number];
+    let found = github.find_in(&event.repository, &selector, &path).await?;
     Ok(found.filter(|alert| selector.admits(alert)))
 }
 

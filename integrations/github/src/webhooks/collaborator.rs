@@ -45,8 +45,7 @@ pub async fn collaborator(
         return Ok(RawResults::none().into_outcome());
     }
     let path = ["collaborators", &event.member.login, "permission"];
-    let search = selector.repo_search.as_ref();
-    let found = github.find_in(&event.repository, search, &path).await?;
+    let found = github.find_in(&event.repository, &selector, &path).await?;
     let user = found.and_then(|raw| raw.read::<Permission>().ok());
     Ok(user.map(|permission| permission.user).into_outcome())
 }

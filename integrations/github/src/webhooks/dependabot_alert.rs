@@ -56,12 +56,8 @@ pub async fn dependabot_alert(
     selector: Selector<DependabotAlertSelector>,
     github: State<GitHubClient>,
 ) -> Result<Option<Raw>, GitHubError> {
-    let number = event.alert.number.to_string();
-    let (path, search) = (
-        ["dependabot", "alerts", &number],
-        selector.repo_search.as_ref(),
-    );
-    let found = github.find_in(&event.repository, search, &path).await?;
+    let path = ["dependabot", "alerts", &event.alert.number];
+    let found = github.find_in(&event.repository, &selector, &path).await?;
     Ok(found.filter(|alert| selector.admits(alert)))
 }
 

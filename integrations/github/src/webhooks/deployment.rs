@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::{
     client::{GitHubClient, GitHubError},
-    payload::{Identified, Repository, in_repository},
+    payload::{Identified, Number, Repository, in_repository},
     selector::DeploymentSelector,
 };
 
@@ -22,7 +22,7 @@ pub struct DeploymentEvent {
 #[derive(Debug, Deserialize)]
 pub struct Deployment {
     /// Its id.
-    pub id: u64,
+    pub id: Number,
     /// What is done, such as `deploy`.
     pub task: String,
     /// Where.
@@ -47,13 +47,8 @@ pub async fn deployment(
     if !selector.admits(&event.deployment) {
         return Ok(None);
     }
-    let (id, search) = (
-        event.deployment.id.to_string(),
-        selector.repo_search.as_ref(),
-    );
-    github
-        .find_in(&event.repository, search, &["deployments", &id])
-        .await
+    let path = ["deployments", &event.deployment.id];
+    github.find_in(&event.repository, &selector, &path).await
 }
 
 impl DeploymentSelector {
@@ -103,12 +98,9 @@ pub async fn deployment_status(
     if !selector.admits(&event.deployment) {
         return Ok(None);
     }
-    let deployment = event.deployment.id.to_string();
-    let status = event.deployment_status.id.to_string();
-    let path = ["deployments", &deployment, "statuses", &status];
-    github
-        .find_in(&event.repository, selector.repo_search.as_ref(), &path)
-        .await
+    let (deployment, status) = (&event.deployment.id, &event.deployment_status.id);
+    let path = ["deployments", deployment, "statuses", status];
+    github.find_in(&event.repository, &selector, &path).await
 }
 
 #[cfg(test)]

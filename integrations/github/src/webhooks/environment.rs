@@ -41,9 +41,8 @@ pub async fn environment(
     github: State<GitHubClient>,
 ) -> Result<RawResults, GitHubError> {
     let (repository, name) = (&event.repository, &event.deployment.environment);
-    let search = selector.repo_search.as_ref();
     let path = ["environments", name];
-    let Some(environment) = github.find_in(repository, search, &path).await? else {
+    let Some(environment) = github.find_in(repository, &selector, &path).await? else {
         return Ok(RawResults::deleted([Raw::new(&json!({ "name": name }))]));
     };
     if !selector.include_variables {

@@ -48,9 +48,8 @@ pub async fn issue(
     selector: Selector<IssueSelector>,
     github: State<GitHubClient>,
 ) -> Result<Option<Raw>, GitHubError> {
-    let number = event.issue.number.to_string();
-    let (path, search) = (["issues", &number], selector.repo_search.as_ref());
-    let found = github.find_in(&event.repository, search, &path).await?;
+    let path = ["issues", &event.issue.number];
+    let found = github.find_in(&event.repository, &selector, &path).await?;
     Ok(found.filter(|issue| selector.admits(issue)))
 }
 

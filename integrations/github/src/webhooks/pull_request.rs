@@ -39,9 +39,8 @@ pub async fn pull_request(
     selector: Selector<PullRequestSelector>,
     github: State<GitHubClient>,
 ) -> Result<Option<Raw>, GitHubError> {
-    let number = event.pull_request.number.to_string();
-    let (path, search) = (["pulls", &number], selector.repo_search.as_ref());
-    let found = github.find_in(&event.repository, search, &path).await?;
+    let path = ["pulls", &event.pull_request.number];
+    let found = github.find_in(&event.repository, &selector, &path).await?;
     Ok(found.filter(|pull| selector.admits(pull)))
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::{
     client::{GitHubClient, GitHubError},
     payload::{Identified, Repository, in_repository},
-    selector::InRepositories,
+    selector::AnySelector,
 };
 
 /// `release`.
@@ -31,13 +31,11 @@ pub struct ReleaseEvent {
 )]
 pub async fn release(
     event: Payload<ReleaseEvent>,
-    selector: Selector<InRepositories>,
+    selector: Selector<AnySelector>,
     github: State<GitHubClient>,
 ) -> Result<Option<Raw>, GitHubError> {
-    let (id, search) = (event.release.id.to_string(), selector.repo_search.as_ref());
-    github
-        .find_in(&event.repository, search, &["releases", &id])
-        .await
+    let path = ["releases", &event.release.id];
+    github.find_in(&event.repository, &selector, &path).await
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::{
     client::{GitHubClient, GitHubError},
     payload::{Repository, in_repository, text},
-    selector::InRepositories,
+    selector::AnySelector,
 };
 
 /// `create` and `delete` of a tag.
@@ -50,14 +50,12 @@ fn as_tag(event: &WebhookEvent, raw: Raw) -> Raw {
 )]
 pub async fn tag(
     event: Payload<TagEvent>,
-    selector: Selector<InRepositories>,
+    selector: Selector<AnySelector>,
     github: State<GitHubClient>,
 ) -> Result<Option<Raw>, GitHubError> {
     let mut path = vec!["git", "ref", "tags"];
     path.extend(event.name.split('/'));
-    github
-        .find_in(&event.repository, selector.repo_search.as_ref(), &path)
-        .await
+    github.find_in(&event.repository, &selector, &path).await
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{
     client::{GitHubClient, GitHubError},
     payload::{Repository, in_repository},
-    selector::InRepositories,
+    selector::AnySelector,
 };
 
 /// `push` to a branch.
@@ -63,15 +63,16 @@ impl PushEvent {
 )]
 pub async fn workflow(
     event: Payload<PushEvent>,
-    selector: Selector<InRepositories>,
+    selector: Selector<AnySelector>,
     github: State<GitHubClient>,
 ) -> Result<RawResults, GitHubError> {
     let mut results = RawResults::none();
     for path in event.workflow_files() {
         let file = path.rsplit('/').next().unwrap_or(path);
         let address = ["actions", "workflows", file];
-        let search = selector.repo_search.as_ref();
-        let found = github.find_in(&event.repository, search, &address).await?;
+        let found = github
+            .find_in(&event.repository, &selector, &address)
+            .await?;
         results = match found {
             Some(workflow) if !is_deleted(&workflow) => results.and_updated([workflow]),
             Some(workflow) => results.and_deleted([workflow]),

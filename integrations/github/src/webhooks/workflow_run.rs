@@ -41,9 +41,8 @@ pub async fn workflow_run(
     selector: Selector<WorkflowRunSelector>,
     github: State<GitHubClient>,
 ) -> Result<Option<Raw>, GitHubError> {
-    let id = event.workflow_run.id.to_string();
-    let (path, search) = (["actions", "runs", &id], selector.repo_search.as_ref());
-    let found = github.find_in(&event.repository, search, &path).await?;
+    let path = ["actions", "runs", &event.workflow_run.id];
+    let found = github.find_in(&event.repository, &selector, &path).await?;
     Ok(found.filter(|run| selector.admits(run)))
 }
 
