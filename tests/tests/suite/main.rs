@@ -8,6 +8,7 @@ mod crash;
 mod dev;
 mod door;
 mod fates;
+mod github;
 mod guide;
 mod house;
 mod jira;
