@@ -18,11 +18,12 @@ use super::{
     DispatchParts,
     attempt::{self, Brought},
     calls::{Call, calls, supersede},
+    gate::Seen,
     lanes::Ready,
     settle::Settlement,
     shared::{Entered, LaneEnd, SharedEvents, ended},
     takeup::{Loaded, Refusal, TakenUp},
-    writes::{Input, Landing},
+    writes::{Answers, Input, Landing},
 };
 use crate::{
     catalog::Catalog,
@@ -79,17 +80,25 @@ pub(super) enum JobEnd {
     Over,
     /// It ran and is tried again after this time.
     Again(Duration),
-    /// It ran and could not write its results, because the catalog is out of reach.
-    Outage {
-        /// The wait before the event is tried again.
-        again: Duration,
-        /// The wait before the catalog is worth another try.
-        catalog: Duration,
-    },
     /// It could not run yet and is taken up after this time.
     Later(Duration),
     /// The process is about to end; what becomes of the event is the next one's business.
     Left,
+}
+
+/// How a turn ended, and what it saw of the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TurnEnd {
+    pub(super) end: JobEnd,
+    pub(super) seen: Seen,
+}
+
+/// The end of a turn that did not get as far as the catalog.
+impl From<JobEnd> for TurnEnd {
+    fn from(end: JobEnd) -> Self {
+        let seen = Seen::Nothing;
+        Self { end, seen }
+    }
 }
 
 impl Worker {
@@ -112,7 +121,7 @@ impl Worker {
     }
 
     /// Works on one turn.
-    pub(super) async fn work(self: Arc<Self>, job: Job) -> (Ready, JobEnd) {
+    pub(super) async fn work(self: Arc<Self>, job: Job) -> (Ready, TurnEnd) {
         let ready = job.ready;
         let runs = ready.superseded_by.is_none();
         let entered = ready.shared.then(|| self.shared.enter(ready.id, runs));
@@ -127,19 +136,21 @@ impl Worker {
                     LaneEnd::Dead(fault.to_string()),
                     Story::default(),
                 )
+                .into()
             }
         };
         (ready, end)
     }
 
-    async fn run(&self, job: Job, entered: Option<&Entered>) -> JobEnd {
+    async fn run(&self, job: Job, entered: Option<&Entered>) -> TurnEnd {
         let Job {
             ready,
             cached,
             handler,
         } = job;
         if let (Some(by), false) = (ready.superseded_by, needs_event(&ready)) {
-            return self.conclude(&ready, None, LaneEnd::Superseded(by), Story::default());
+            let end = LaneEnd::Superseded(by);
+            return self.conclude(&ready, None, end, Story::default()).into();
         }
         let (event, permit) = cached.map_or((None, None), |it| (Some(it.event), it.permit));
         // Lives as long as the event is in use: its bytes are on the queue's budget.
@@ -147,16 +158,17 @@ impl Worker {
         let taken_up = match self.take_up(&ready, entered, event).await {
             Ok(taken_up) => taken_up,
             Err(Refusal::Dead { reason, story }) => {
-                return self.conclude(&ready, None, LaneEnd::Dead(reason), story);
+                let end = LaneEnd::Dead(reason);
+                return self.conclude(&ready, None, end, story).into();
             }
             Err(Refusal::Later(delay)) => {
-                return self.pause(&ready, entered, JobEnd::Later(delay));
+                return self.pause(&ready, entered, JobEnd::Later(delay)).into();
             }
-            Err(Refusal::Closed) => return self.pause(&ready, entered, JobEnd::Left),
+            Err(Refusal::Closed) => return self.pause(&ready, entered, JobEnd::Left).into(),
         };
         // Taking it up may have waited for a commit, and shutdown starts nothing new.
         if self.shutdown.is_requested() {
-            return self.pause(&ready, entered, JobEnd::Left);
+            return self.pause(&ready, entered, JobEnd::Left).into();
         }
         self.run_event(&ready, entered, taken_up, handler).await
     }
@@ -167,7 +179,7 @@ impl Worker {
         entered: Option<&Entered>,
         taken_up: TakenUp<'_>,
         handler: OwnedSemaphorePermit,
-    ) -> JobEnd {
+    ) -> TurnEnd {
         let TakenUp {
             loaded: Loaded { event, story, .. },
             suspect,
@@ -194,12 +206,13 @@ impl Worker {
                     supersede(registered, &event, by, &mut story);
                 }
             }
-            return self.conclude(ready, Some(&event), LaneEnd::Superseded(by), story);
+            let end = LaneEnd::Superseded(by);
+            return self.conclude(ready, Some(&event), end, story).into();
         }
-        if route.is_empty() {
-            story
-                .notes
-                .push("no processor is for it any more".to_owned());
+        if turn.is_empty() && self.registry.keeps_lanes(&event, &route, lanes) {
+            let reason = "no processor is for it any more: restore the one that was, and replay it";
+            let end = LaneEnd::Dead(reason.to_owned());
+            return self.conclude(ready, Some(&event), end, story).into();
         }
         let mapping = match self.mapping.current() {
             Some(mapping) => mapping,
@@ -210,13 +223,11 @@ impl Worker {
             to_call.extend(calls(registered, &event, mapping.resources(), &mut story));
         }
         let tried = self.call_all(to_call, &event, handler).await;
-        let (end, outage) = self
+        let (end, seen) = self
             .settle(tried, &event, &mapping, suspect, &mut story)
             .await;
-        match (self.conclude(ready, Some(&event), end, story), outage) {
-            (JobEnd::Again(again), Some(catalog)) => JobEnd::Outage { again, catalog },
-            (end, _) => end,
-        }
+        let end = self.conclude(ready, Some(&event), end, story);
+        TurnEnd { end, seen }
     }
 
     // --- Calling ---
@@ -293,10 +304,10 @@ impl Worker {
         &self,
         tried: Vec<Tried<'_>>,
         event: &WebhookEvent,
-        mapping: &Mapping,
+        mapping: &Arc<Mapping>,
         suspect: Option<SemaphorePermit<'_>>,
         story: &mut Story,
-    ) -> (LaneEnd, Option<Duration>) {
+    ) -> (LaneEnd, Seen) {
         failpoint::hit("dispatch.after_handlers");
         let nothing = Arc::default();
         let inputs: SmallVec<[Input<'_>; 1]> = tried
@@ -312,12 +323,9 @@ impl Worker {
             catalog: &*self.catalog,
             telemetry: &self.telemetry,
         };
-        let landed = landing.land(&inputs).await;
+        let Answers { landed, seen } = landing.land(&inputs).await;
         failpoint::hit("dispatch.after_writes");
         drop(suspect);
-        let errors = landed.values().filter_map(|landed| landed.error.as_ref());
-        let outages = errors.filter(|error| error.is_outage());
-        let outage = outages.filter_map(ProcessorError::delay).min();
         let mut settlement = Settlement::new(event.id(), &self.telemetry.dispatch, landed);
         for (input, tried) in tried.iter().enumerate() {
             settlement.settle(input, tried, story);
@@ -332,7 +340,7 @@ impl Worker {
             }
             None => LaneEnd::Through,
         };
-        (end, outage)
+        (end, seen)
     }
 
     // --- Concluding ---
@@ -411,7 +419,7 @@ fn runs_of(story: Story, processors: &[&Registered]) -> Story {
     runs.retain(|run| processors.iter().any(|it| it.spec.name == &*run.processor));
     Story {
         runs,
-        notes: Vec::new(),
+        ..Story::default()
     }
 }
 

@@ -15,7 +15,7 @@ use super::takeup::Loaded;
 use crate::{
     event::EventId,
     lane::{Lane, Lanes},
-    queue::{Change, Story},
+    queue::{Change, LaneDate, Story},
 };
 
 /// The events that wait in several lanes.
@@ -141,8 +141,13 @@ impl SharedEvents {
                 None
             }
         };
-        if again.is_none() {
-            shared.open.retain(|open| *open != lane);
+        story.dates.retain(|date| date.lane != lane.get());
+        match again {
+            Some(at) => story.dates.push(LaneDate {
+                lane: lane.get(),
+                at,
+            }),
+            None => shared.open.retain(|open| *open != lane),
         }
         if shared.open.is_empty() {
             let shared = events.remove(&id).expect("it was there");
@@ -152,9 +157,16 @@ impl SharedEvents {
         shared.story = Some(story.clone());
         shared.recorded = true;
         shared.leave();
-        record(match again {
-            Some(at) => Change::Retry { at, story },
-            None => Change::Progress(story),
+        // One date for the whole event: the first, and none while a lane waits for none.
+        let dates: Option<Vec<_>> = shared
+            .open
+            .iter()
+            .map(|lane| story.date_in(*lane))
+            .collect();
+        let next = dates.and_then(|dates| dates.into_iter().min());
+        record(match (again, next) {
+            (Some(_), Some(at)) => Change::Retry { at, story },
+            _ => Change::Progress { next, story },
         });
     }
 
@@ -249,7 +261,7 @@ mod tests {
         run.state = state;
         Story {
             runs: vec![run],
-            notes: Vec::new(),
+            ..Story::default()
         }
     }
 
@@ -276,7 +288,7 @@ mod tests {
             (LaneEnd::Through, ran("a", RunState::Done)),
             (LaneEnd::Through, ran("b", RunState::Done)),
         );
-        assert!(matches!(first, Change::Progress(story) if story.runs.len() == 1));
+        assert!(matches!(first, Change::Progress { story, .. } if story.runs.len() == 1));
         assert!(matches!(second, Change::Done(story) if story.runs.len() == 2));
     }
 
@@ -287,7 +299,7 @@ mod tests {
             (LaneEnd::Through, ran("b", RunState::Done)),
         );
         assert!(
-            matches!(first, Change::Progress(_)),
+            matches!(first, Change::Progress { .. }),
             "the other lane still runs"
         );
         let Change::Dead { reason, story } = second else {
@@ -315,25 +327,31 @@ mod tests {
     #[test]
     fn a_waiting_lane_keeps_the_event() {
         let events = two_lanes();
-        events.enter(ID, true);
-        let at = jiff::Timestamp::UNIX_EPOCH;
         let mut changes = Vec::new();
-        let end = LaneEnd::Again(at);
-        events.leave(
-            ID,
-            Lane::new(1),
-            end,
-            ran("a", RunState::Waiting),
-            |change| {
-                changes.push(change);
-            },
-        );
-        assert!(matches!(&changes[..], [Change::Retry { at: date, .. }] if *date == at));
+        let at = |second| jiff::Timestamp::from_second(second).unwrap();
+        let mut leave = |lane, end| {
+            let waiting = ran("a", RunState::Waiting);
+            events.leave(ID, Lane::new(lane), end, waiting, |it| changes.push(it));
+        };
+        events.enter(ID, true);
+        leave(1, LaneEnd::Again(at(60)));
         let again = events.enter(ID, true);
         assert!(again.recorded, "the story must be read again");
         assert!(
             again.copy.get().is_none(),
             "nothing is held while nothing runs"
         );
+        leave(2, LaneEnd::Again(at(30)));
+        events.enter(ID, true);
+        leave(2, LaneEnd::Through);
+        let [
+            Change::Progress { next: None, .. },
+            Change::Retry { at: first, .. },
+            Change::Progress { next, .. },
+        ] = &changes[..]
+        else {
+            panic!("{changes:?}");
+        };
+        assert_eq!((*first, *next), (at(30), Some(at(60))));
     }
 }

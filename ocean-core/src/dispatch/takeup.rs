@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
 
-use super::{job::Worker, lanes::Ready, shared::Entered};
+use super::{job::Worker, lanes::Ready, shared::Entered, verdict::LONGEST_WAIT};
 use crate::{
     event::{EventId, WebhookEvent},
     failpoint,
@@ -87,12 +87,23 @@ impl Worker {
         };
         // What is superseded does not run, so it can do no harm.
         let suspect = if ready.resumed && ready.superseded_by.is_none() {
+            self.wait_for_date(&loaded.story, ready)?;
             self.resume(&loaded, entered.is_none_or(|it| it.resume))
                 .await?
         } else {
             None
         };
         Ok(TakenUp { loaded, suspect })
+    }
+
+    /// The feed knows one date for an event in several lanes: the earliest.
+    fn wait_for_date(&self, story: &Story, ready: &Ready) -> Result<(), Refusal> {
+        let date = story.date_in(ready.lane);
+        let wait = date.map(|date| date.duration_since(self.clock.now()));
+        match wait.map(Duration::try_from) {
+            Some(Ok(wait)) if !wait.is_zero() => Err(Refusal::Later(wait.min(LONGEST_WAIT))),
+            _ => Ok(()),
+        }
     }
 
     async fn load(&self, id: EventId, recorded: bool) -> Result<Loaded, Refusal> {

@@ -34,7 +34,8 @@ pub struct ProcessorSpec {
     /// Pointers into the payload that must lead to a value other than null; an event that matches
     /// otherwise but lacks one is rejected as invalid.
     pub requires: &'static [&'static str],
-    /// A condition in code, besides the declared ones.
+    /// A condition in code, besides the declared ones. A panic fails the attempt, as one of the
+    /// handler does.
     pub guard: Option<fn(&WebhookEvent) -> bool>,
     /// Pointers to the values that make the ordering key; empty means that all its events are
     /// handled one after another.
@@ -137,7 +138,8 @@ impl ProcessorSpec {
         }
     }
 
-    /// Only events for which `guard` says yes.
+    /// Only events for which `guard` says yes. An event for which it panics is kept, retried and
+    /// ends as a dead letter.
     #[must_use]
     pub const fn guard(self, guard: fn(&WebhookEvent) -> bool) -> Self {
         Self {

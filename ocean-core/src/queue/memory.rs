@@ -323,7 +323,8 @@ impl Inner {
                 entry.restarts += 1;
                 return;
             }
-            Change::Progress(story) => {
+            Change::Progress { next, story } => {
+                entry.next_attempt_at = next;
                 entry.story = story;
                 entry.restarts = 0;
                 return;

@@ -27,7 +27,7 @@ mod story;
 pub use feed::{Feed, FeedSender};
 pub use journal::{EventState, Filter, Journal, Summary};
 pub use operate::{Action, ActionOutcome, ActionResult};
-pub use story::{Attempt, Run, RunState, Story, Write, WriteKind};
+pub use story::{Attempt, LaneDate, Run, RunState, Story, Write, WriteKind};
 
 /// Keeps accepted events until they are done.
 pub trait Queue: Send + Sync + fmt::Debug + 'static {
@@ -145,7 +145,12 @@ pub enum Change {
     /// event that kills the process is found out.
     Resumed,
     /// Some runs are through, others go on: remembered, so that a crash repeats only the others.
-    Progress(Story),
+    Progress {
+        /// The date before which none of the others is tried again, if they all wait for one.
+        next: Option<Timestamp>,
+        /// What happened so far.
+        story: Story,
+    },
     /// To be tried again, not before `at`.
     Retry {
         /// The date.

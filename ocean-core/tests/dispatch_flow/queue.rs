@@ -179,14 +179,17 @@ impl Queue for FakeQueue {
                     stored.restarts += 1;
                 }
             }
-            Change::Progress(story) | Change::Retry { story, .. } => {
+            Change::Progress { story, .. } | Change::Retry { story, .. } => {
                 if let Some(stored) = state.stored.get_mut(&id) {
                     stored.story = story.clone();
                     stored.restarts = 0;
                 }
-                if let Change::Retry { at, .. } = &change {
-                    state.dates.insert(id, *at);
-                }
+                match &change {
+                    Change::Retry { at, .. } | Change::Progress { next: Some(at), .. } => {
+                        state.dates.insert(id, *at)
+                    }
+                    _ => state.dates.remove(&id),
+                };
             }
             _ => {
                 state.stored.remove(&id);

@@ -13,7 +13,7 @@ use ocean_core::{
     },
 };
 
-use crate::support::{lanes, new, open, options, parts, state, stored, story, take};
+use crate::support::{lanes, new, open, options, parts, progress, state, stored, story, take};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -242,7 +242,7 @@ async fn every_change_is_found_again() {
         let at = Timestamp::from_second(4_000_000_000).unwrap();
 
         let id = stored(&*queue, "progress").await;
-        queue.record(id, Change::Progress(story("a")));
+        queue.record(id, progress(story("a")));
         queue.record(id, Change::Resumed);
         queue.record(id, Change::Resumed);
         queue.flushed().await;
@@ -261,6 +261,14 @@ async fn every_change_is_found_again() {
         assert_eq!((summary.attempts, summary.state), (1, EventState::Pending));
         // An attempt that came to its end did not kill the process.
         assert_eq!((loaded.restarts, loaded.story), (0, story("b")));
+        let sooner = Timestamp::from_second(3_000_000_000).unwrap();
+        for next in [Some(sooner), None] {
+            let story = story("c");
+            queue.record(id, Change::Progress { next, story });
+            queue.flushed().await;
+            let (summary, _) = journal.show("progress").unwrap().unwrap();
+            assert_eq!(summary.next_attempt_at, next);
+        }
 
         let by = stored(&*queue, "newer").await;
         queue.record(

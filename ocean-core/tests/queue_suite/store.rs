@@ -14,7 +14,9 @@ use ocean_core::{
 };
 use rusqlite::Connection;
 
-use crate::support::{lanes, new, open, options, parts, state, store, stored, story, take};
+use crate::support::{
+    lanes, new, open, options, parts, progress, state, store, stored, story, take,
+};
 
 async fn ids_of(feed: &mut Feed, count: usize) -> Vec<EventId> {
     let mut buffer = Vec::new();
@@ -361,10 +363,10 @@ async fn a_failing_store_refuses_keeps_changes_and_recovers() {
     };
     assert!(reason.contains("no luck"), "{reason}");
     assert!(retry_after >= Duration::from_secs(1));
-    queue.record(a, Change::Progress(story("1")));
-    queue.record(a, Change::Progress(story("2")));
+    queue.record(a, progress(story("1")));
+    queue.record(a, progress(story("2")));
     queue.record(b, Change::Done(story("b")));
-    queue.record(a, Change::Progress(story("3")));
+    queue.record(a, progress(story("3")));
     let flushed = queue.flushed();
     let early = tokio::time::timeout(Duration::from_millis(300), flushed).await;
     assert!(early.is_err(), "nothing was written");

@@ -1,6 +1,7 @@
 //! One transaction: changes, new events and operators' actions, and what follows from them in
 //! memory once they are durable.
 
+use jiff::Timestamp;
 use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, params};
 
 use super::{
@@ -217,8 +218,8 @@ impl<'t> Batch<'t> {
                     .execute([id.get()])?;
                 Ok(())
             }
-            Change::Progress(story) => self.progress(id, None, story),
-            Change::Retry { at, story } => self.progress(id, Some(at.as_microsecond()), story),
+            Change::Progress { next, story } => self.progress(id, *next, story),
+            Change::Retry { at, story } => self.progress(id, Some(*at), story),
             Change::Done(story) => self.finish(id, codec::DONE, None, story),
             Change::Dead { reason, story } => self.finish(id, codec::DEAD, Some(reason), story),
             Change::Superseded { by, story } => {
@@ -231,13 +232,13 @@ impl<'t> Batch<'t> {
     fn progress(
         &mut self,
         id: EventId,
-        next_at: Option<i64>,
+        next: Option<Timestamp>,
         story: &Story,
     ) -> rusqlite::Result<()> {
         encode_story(story, self.scratch);
         self.transaction.prepare_cached(PROGRESS)?.execute(params![
             id.get(),
-            next_at,
+            next.map(Timestamp::as_microsecond),
             story.attempts(),
             Text(self.scratch)
         ])?;

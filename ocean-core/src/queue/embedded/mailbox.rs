@@ -162,8 +162,8 @@ impl Mailbox {
 pub(super) fn story_of(change: &Change) -> Option<&Story> {
     match change {
         Change::Resumed => None,
-        Change::Progress(story)
-        | Change::Done(story)
+        Change::Done(story)
+        | Change::Progress { story, .. }
         | Change::Retry { story, .. }
         | Change::Dead { story, .. }
         | Change::Superseded { story, .. } => Some(story),
