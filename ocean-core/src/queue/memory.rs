@@ -113,6 +113,12 @@ impl MemoryQueue {
             return Err(QueueError::Closed);
         }
         let bytes: u64 = events.iter().map(|new| bytes_of(&new.event)).sum();
+        if bytes > options.max_pending_bytes {
+            return Err(QueueError::TooLarge {
+                bytes,
+                limit: options.max_pending_bytes,
+            });
+        }
         let over = (inner.pending_bytes + bytes).saturating_sub(options.max_pending_bytes);
         if over > 0 {
             return Err(QueueError::Full {

@@ -202,6 +202,17 @@ pub enum QueueError {
         /// When there will probably be room.
         retry_after: Duration,
     },
+    /// The events of one request are larger than all that may be pending: no waiting helps.
+    #[error(
+        "the request has {bytes} bytes and all pending events may take up {limit}; \
+         raise OCEAN__QUEUE__MAX_PENDING_BYTES"
+    )]
+    TooLarge {
+        /// The size of the request's events.
+        bytes: u64,
+        /// The bound on pending bytes.
+        limit: u64,
+    },
     /// The store does not work at the moment.
     #[error("the event store is failing: {reason}")]
     Failing {

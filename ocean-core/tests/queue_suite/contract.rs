@@ -13,7 +13,7 @@ use ocean_core::{
     },
 };
 
-use crate::support::{lanes, new, open, options, parts, state, stored, story, take};
+use crate::support::{lanes, new, open, options, parts, state, store, stored, story, take};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -499,6 +499,38 @@ async fn beyond_the_bound_events_are_refused_until_some_are_finished() {
         queue.record(first, Change::Done(Story::default()));
         queue.flushed().await;
         queue.accept(vec![new(large("3"), 1)]).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_larger_than_the_bound_is_refused_for_good_and_leaves_the_queue_ready() {
+    let setup = Setup {
+        max_pending_bytes: 100_000,
+        ..Setup::default()
+    };
+    each(setup, |queue, _feed| async move {
+        let sized = |delivery: &str, bytes: usize| EventParts {
+            body: vec![b' '; bytes].into(),
+            ..parts(delivery)
+        };
+        let refused = queue.accept(vec![new(sized("1", 100_001), 1)]).await;
+        assert!(
+            matches!(refused, Err(QueueError::TooLarge { limit: 100_000, .. })),
+            "{refused:?}"
+        );
+        assert_eq!(queue.pressure().refusing, None);
+
+        let id = store(&*queue, sized("2", 60_000)).await;
+        let refused = queue.accept(vec![new(sized("3", 60_000), 1)]).await;
+        assert!(matches!(refused, Err(QueueError::Full { .. })), "{refused:?}");
+        store(&*queue, sized("4", 10_000)).await;
+        assert_eq!(queue.pressure().refusing, None, "smaller ones get in");
+        let refused = queue.accept(vec![new(sized("3", 60_000), 1)]).await;
+        assert!(matches!(refused, Err(QueueError::Full { .. })), "{refused:?}");
+        queue.record(id, Change::Done(Story::default()));
+        queue.flushed().await;
+        assert_eq!(queue.pressure().refusing, None, "there is room again");
     })
     .await;
 }

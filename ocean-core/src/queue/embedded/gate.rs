@@ -26,7 +26,7 @@ struct State {
     refusal: Option<Refusal>,
     level: Level,
     in_flight: u64,
-    /// The size of the event that was last turned away for lack of room.
+    /// The size of what was last turned away for lack of room; 0 once something was let in again.
     turned_away: u64,
     rate: DrainRate,
 }
@@ -76,6 +76,12 @@ impl Gate {
         if let Some(refusal) = &state.refusal {
             return Err(refusal.error(&state.rate));
         }
+        if bytes > self.max_pending_bytes {
+            return Err(QueueError::TooLarge {
+                bytes,
+                limit: self.max_pending_bytes,
+            });
+        }
         if let Some(over) = state.excess(bytes, self.max_pending_bytes) {
             state.turned_away = bytes;
             return Err(QueueError::Full {
@@ -91,6 +97,7 @@ impl Gate {
             });
         }
         state.in_flight += bytes;
+        state.turned_away = 0;
         Ok(())
     }
 
@@ -100,6 +107,9 @@ impl Gate {
         let mut state = self.lock();
         state.in_flight -= bytes;
         state.level = level;
+        if level.pending == 0 {
+            state.turned_away = 0;
+        }
     }
 
     /// `bytes` never got into the mailbox.

@@ -380,6 +380,7 @@ impl Queue for Embedded {
 fn cause(error: &QueueError) -> &'static str {
     match error {
         QueueError::Full { .. } => "full",
+        QueueError::TooLarge { .. } => "too_large",
         QueueError::Closed => "closed",
         QueueError::Failing { .. } | QueueError::Damaged { .. } => "failing",
     }
