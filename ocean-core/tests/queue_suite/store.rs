@@ -636,6 +636,7 @@ async fn the_file_reads_well_and_holds_no_secret() {
         &queue,
         EventParts {
             received_at: "2026-11-24T20:00:00.5Z".parse().unwrap(),
+            query: "a=1&token=secret&b=2".into(),
             ..parts("d1")
         },
     )
@@ -643,10 +644,10 @@ async fn the_file_reads_well_and_holds_no_secret() {
     queue.record(id, Change::Done(story("a")));
     queue.flushed().await;
     let reader = intruder(folder.path());
-    let row: [String; 5] = reader
+    let row: [String; 6] = reader
         .query_row(
-            "SELECT state, received, headers, payload, json_extract(story, '$.runs[0].processor')
-             FROM events WHERE delivery = 'd1'",
+            "SELECT state, received, headers, payload, json_extract(story, '$.runs[0].processor'),
+             query FROM events WHERE delivery = 'd1'",
             [],
             |row| {
                 Ok([
@@ -655,6 +656,7 @@ async fn the_file_reads_well_and_holds_no_secret() {
                     row.get(2)?,
                     row.get(3)?,
                     row.get(4)?,
+                    row.get(5)?,
                 ])
             },
         )
@@ -666,7 +668,8 @@ async fn the_file_reads_well_and_holds_no_secret() {
             "2026-11-24T20:00:00.500Z",
             r#"[["x-tag","a"],["x-tag","b"]]"#,
             r#"{"issue": {"id": "1"}}"#,
-            "a"
+            "a",
+            "a=1&b=2"
         ]
     );
     for entry in fs::read_dir(folder.path()).unwrap() {

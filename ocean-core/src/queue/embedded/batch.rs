@@ -8,7 +8,7 @@ use super::{
     retention::footprint,
 };
 use crate::{
-    event::{EventId, WebhookEvent},
+    event::{EventId, WebhookEvent, query_without_secrets},
     lane::Lanes,
     queue::{
         Action, ActionOutcome, ActionResult, Change, NewEvent, Receipt, Story,
@@ -169,7 +169,8 @@ impl<'t> Batch<'t> {
     ) -> rusqlite::Result<u64> {
         self.scratch.clear();
         codec::encode_headers(event.headers(), self.scratch);
-        let bytes = (event.body().len() + self.scratch.len() + event.query().len()) as u64;
+        let query = query_without_secrets(event.query());
+        let bytes = (event.body().len() + self.scratch.len() + query.len()) as u64;
         let state = if lanes.is_empty() {
             codec::IGNORED
         } else {
@@ -189,7 +190,7 @@ impl<'t> Batch<'t> {
         self.insert_body.execute(params![
             event.id().get(),
             Text(self.scratch),
-            event.query(),
+            query,
             Text(event.body()),
         ])?;
         Ok(bytes)
