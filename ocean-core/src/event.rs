@@ -313,6 +313,14 @@ impl WebhookEvent {
             .filter(|value| !value.is_null())
     }
 
+    /// The memory that the parsed body takes, in bytes; 0 as long as nobody parsed it.
+    pub(crate) fn parsed_bytes(&self) -> u64 {
+        match self.0.document.get() {
+            Some(Ok(document)) => document.heap_bytes() as u64,
+            _ => 0,
+        }
+    }
+
     /// All its parts.
     pub fn parts(&self) -> &EventParts {
         &self.0.parts

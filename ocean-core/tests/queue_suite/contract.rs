@@ -523,11 +523,17 @@ async fn a_request_larger_than_the_bound_is_refused_for_good_and_leaves_the_queu
 
         let id = store(&*queue, sized("2", 60_000)).await;
         let refused = queue.accept(vec![new(sized("3", 60_000), 1)]).await;
-        assert!(matches!(refused, Err(QueueError::Full { .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(QueueError::Full { .. })),
+            "{refused:?}"
+        );
         store(&*queue, sized("4", 10_000)).await;
         assert_eq!(queue.pressure().refusing, None, "smaller ones get in");
         let refused = queue.accept(vec![new(sized("3", 60_000), 1)]).await;
-        assert!(matches!(refused, Err(QueueError::Full { .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(QueueError::Full { .. })),
+            "{refused:?}"
+        );
         queue.record(id, Change::Done(Story::default()));
         queue.flushed().await;
         assert_eq!(queue.pressure().refusing, None, "there is room again");

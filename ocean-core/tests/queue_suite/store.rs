@@ -4,10 +4,10 @@ use std::{fs, path::Path, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use ocean_core::{
-    Clock, EventId, EventParts,
+    Clock, EventId, EventParts, WebhookEvent,
     queue::{
-        Action, ActionOutcome, Change, EventState, Feed, Filter, Journal, Queue, QueueError,
-        Receipt, Story,
+        Action, ActionOutcome, Change, EventState, Feed, Filter, Journal, NewEvent, Queue,
+        QueueError, Receipt, Story,
         embedded::{self, EmbeddedOptions, OpenError, Reader, Retention, Salvaged},
     },
     telemetry::Telemetry,
@@ -708,4 +708,35 @@ async fn the_cache_budget_bounds_what_waits_in_memory() {
         take(&mut feed).await.cached.is_some(),
         "the budget is free again"
     );
+}
+
+#[tokio::test]
+async fn the_cache_budget_counts_parsed_bodies() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, mut feed) = open(EmbeddedOptions {
+        cache_bytes: 10_000,
+        ..options(folder.path())
+    });
+    let body = format!("[{}0]", "0,".repeat(1000));
+    for parsed in [false, true] {
+        let parts = EventParts {
+            body: body.clone().into(),
+            ..parts(&parsed.to_string())
+        };
+        let event = if parsed {
+            let document = ocean_jq::Document::parse(body.as_bytes()).unwrap();
+            WebhookEvent::with_document(parts, document)
+        } else {
+            WebhookEvent::new(parts)
+        };
+        let lanes = lanes(1);
+        let new = NewEvent {
+            event,
+            lanes,
+            replay_of: None,
+        };
+        queue.accept(vec![new]).await.unwrap();
+        let cached = take(&mut feed).await.cached.is_some();
+        assert_eq!(cached, !parsed, "16 bytes a node are more than the budget");
+    }
 }

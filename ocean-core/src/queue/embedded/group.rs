@@ -21,7 +21,7 @@ pub(super) const GROUP_OPERATIONS: usize = 4096;
 const GROUP_BYTES: u64 = 8 << 20;
 /// Larger bodies are read from disk when their turn comes.
 const LARGEST_CACHED: u64 = 1 << 20;
-/// What an event takes in memory beside its body.
+/// What an event takes in memory beside its body, as text and parsed.
 const CACHED_OVERHEAD: u64 = 1024;
 
 /// What goes into one transaction.
@@ -210,7 +210,9 @@ impl Writer {
             if bytes > LARGEST_CACHED {
                 return None;
             }
-            let permits = u32::try_from(bytes + CACHED_OVERHEAD).ok()?;
+            // The door has parsed the body, and what it made of it takes several times as much.
+            let held = bytes + event.parsed_bytes() + CACHED_OVERHEAD;
+            let permits = u32::try_from(held).ok()?;
             let permit = Arc::clone(&self.cache)
                 .try_acquire_many_owned(permits)
                 .ok()?;

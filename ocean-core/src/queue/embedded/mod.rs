@@ -109,8 +109,8 @@ pub struct EmbeddedOptions {
     pub dedupe_window: Duration,
     /// How long finished events are kept (`OCEAN__QUEUE__RETENTION`).
     pub retention: Retention,
-    /// The memory for bodies of events that wait, 64 MiB by default; others are read when their
-    /// turn comes.
+    /// The memory for events that wait, as text and parsed, 64 MiB by default; others are read when
+    /// their turn comes.
     pub cache_bytes: u64,
     /// Disk space below which nothing new is accepted, so that what was accepted can be finished;
     /// `None` means the smaller of 256 MiB and 5 % of the disk.
