@@ -8,7 +8,7 @@ use ocean_core::{
     queue::{
         Action, ActionOutcome, Change, EventState, Feed, Filter, Journal, NewEvent, Queue,
         QueueError, Receipt, Story,
-        embedded::{self, EmbeddedOptions, OpenError, Reader, Retention, Salvaged},
+        embedded::{self, EmbeddedOptions, OpenError, Owner, Reader, Retention, Salvaged},
     },
     telemetry::Telemetry,
 };
@@ -169,6 +169,56 @@ fn a_folder_that_cannot_be_written_is_refused() {
     let message = refused(&target).to_string();
     assert!(message.contains("OCEAN__QUEUE__PATH"), "{message}");
     assert!(message.contains(&target.display().to_string()), "{message}");
+}
+
+#[tokio::test]
+async fn a_store_of_another_integration_or_catalog_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let owner = |integration: &str, identifier: &str, catalog: &str| Owner {
+        integration: integration.into(),
+        identifier: identifier.into(),
+        catalog: catalog.into(),
+    };
+    let ours = owner("jira", "main", "port");
+    let owned = |owner: &Owner, folder: &Path| EmbeddedOptions {
+        owner: Some(owner.clone()),
+        ..options(folder)
+    };
+    // A store from before it had an owner belongs to the first that comes.
+    let id = {
+        let (queue, _feed) = open(options(folder.path()));
+        stored(&queue, "a").await
+    };
+    drop(open(owned(&ours, folder.path())));
+    for other in [
+        owner("github", "main", "port"),
+        owner("jira", "second", "port"),
+        owner("jira", "main", "local"),
+    ] {
+        let refused = embedded::open(owned(&other, folder.path()), Telemetry::default().into());
+        let error = refused.expect_err("it is not theirs");
+        assert!(matches!(error, OpenError::OtherOwner { .. }), "{error}");
+        for part in [
+            &*ours.to_string(),
+            &*other.to_string(),
+            "OCEAN__QUEUE__PATH",
+        ] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+    let target = tempfile::tempdir().unwrap();
+    embedded::salvage(folder.path(), target.path()).unwrap();
+    let other = owned(&owner("github", "main", "port"), target.path());
+    assert!(
+        embedded::open(other, Telemetry::default().into()).is_err(),
+        "what was salvaged keeps its owner"
+    );
+    for folder in [folder.path(), target.path()] {
+        let (_queue, mut feed) = open(owned(&ours, folder));
+        assert_eq!(take(&mut feed).await.id, id);
+        drop(feed);
+    }
+    drop(open(options(folder.path())));
 }
 
 #[test]

@@ -14,6 +14,7 @@
 //! | `body` | `headers` (a JSON array of name and value) and `query`, secrets left out of both, `payload` as received |
 //! | `fate` | `finished_at`, `next_at` of a retry, `attempts`, `restarts`, `reason`, `story` (JSON) |
 //! | `command` | actions of other processes that wait for the server |
+//! | `meta` | `owner`: whose events these are, as JSON |
 //! | `events` | a view of the first three with names and dates for people |
 //!
 //! `PRAGMA user_version` is the version of this layout, `application_id` is `0x4f434551`.
@@ -76,6 +77,7 @@ mod group;
 mod lock;
 mod mailbox;
 mod maintenance;
+mod owner;
 mod reader;
 mod retention;
 mod salvage;
@@ -84,6 +86,7 @@ mod space;
 mod writer;
 
 pub use command::{OperateError, operate};
+pub use owner::Owner;
 pub use reader::Reader;
 pub use retention::Retention;
 pub use salvage::{Salvaged, salvage};
@@ -118,6 +121,9 @@ pub struct EmbeddedOptions {
     /// A bound on the size of the file itself, if the disk is shared with others; `None` means
     /// none.
     pub max_file_bytes: Option<u64>,
+    /// Whose events the store holds, `None` by default. Written into a store that belongs to
+    /// nobody yet; a store of someone else is refused. `None` means that it is not checked.
+    pub owner: Option<Owner>,
     /// The time.
     pub clock: Clock,
 }
@@ -133,6 +139,7 @@ impl EmbeddedOptions {
             cache_bytes: 64 << 20,
             reserve_bytes: None,
             max_file_bytes: None,
+            owner: None,
             clock: Clock::system(),
         }
     }
@@ -169,6 +176,16 @@ pub enum OpenError {
     Foreign {
         /// The file.
         file: PathBuf,
+    },
+    /// The events in the store are someone else's.
+    #[error("the event store `{}` belongs to {found} and this is {wanted}; set OCEAN__QUEUE__PATH to a folder of its own", .file.display())]
+    OtherOwner {
+        /// The file.
+        file: PathBuf,
+        /// Whose it is.
+        found: String,
+        /// Who wants to use it.
+        wanted: String,
     },
     /// The file was written by a newer release.
     #[error("`{}` has version {found} of the layout and this release knows {known}; use a newer release", .file.display())]
@@ -213,6 +230,9 @@ pub fn open(
     let lock = FolderLock::acquire(&options.folder)?;
     let file = options.folder.join(schema::FILE);
     let connection = schema::open_writer(&file, options.max_file_bytes)?;
+    if let Some(owner) = &options.owner {
+        owner::claim(&connection, &file, owner)?;
+    }
     let now_micros = options.clock.now().as_microsecond();
     let survey = Survey::take(&connection, now_micros, options.dedupe_window)
         .map_err(|error| failure::open_error(&file, &error))?;
