@@ -316,6 +316,48 @@ async fn a_damaged_file_is_refused_untouched_and_can_be_salvaged() {
 }
 
 #[tokio::test]
+async fn a_damaged_page_of_fates_holds_up_neither_the_backlog_nor_new_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids = {
+        let (queue, _) = open(options(folder.path()));
+        let mut ids = Vec::new();
+        for i in 0..300 {
+            let id = stored(&queue, &i.to_string()).await;
+            let at = Timestamp::from_second(4_000_000_000).unwrap();
+            let story = story("a");
+            queue.record(id, Change::Retry { at, story });
+            ids.push(id);
+        }
+        queue.close().await;
+        ids
+    };
+    let page: i64 = intruder(folder.path())
+        .query_row(
+            "SELECT pageno FROM dbstat WHERE name = 'fate' AND pagetype = 'leaf' LIMIT 1 OFFSET 3",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    let file = folder.path().join("queue.db");
+    let mut bytes = fs::read(&file).unwrap();
+    let start = (page as usize - 1) * 4096;
+    bytes[start..start + 4096].fill(0xa5);
+    fs::write(&file, &bytes).unwrap();
+
+    let (queue, mut feed) = open(options(folder.path()));
+    let mut lost = 0;
+    for id in ids {
+        let pending = take(&mut feed).await;
+        assert_eq!(pending.id, id);
+        lost += usize::from(pending.not_before.is_none());
+    }
+    assert!((1..100).contains(&lost), "{lost} dates were on the page");
+    let new = stored(&queue, "new").await;
+    assert_eq!(take(&mut feed).await.id, new);
+    assert_eq!(queue.pressure().refusing, None);
+}
+
+#[tokio::test]
 async fn salvage_keeps_everything_of_a_whole_store() {
     let folder = tempfile::tempdir().unwrap();
     let (queue, _) = open(options(folder.path()));

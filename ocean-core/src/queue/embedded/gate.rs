@@ -24,6 +24,8 @@ pub(super) struct Gate {
 #[derive(Debug, Default)]
 struct State {
     refusal: Option<Refusal>,
+    /// Why what an earlier process left cannot be read, if so.
+    stall: Option<String>,
     level: Level,
     in_flight: u64,
     /// The size of what was last turned away for lack of room; 0 once something was let in again.
@@ -75,6 +77,9 @@ impl Gate {
         let mut state = self.lock();
         if let Some(refusal) = &state.refusal {
             return Err(refusal.error(&state.rate));
+        }
+        if let Some(stall) = &state.stall {
+            return Err(Refusal::Failing(stall.clone()).error(&state.rate));
         }
         if bytes > self.max_pending_bytes {
             return Err(QueueError::TooLarge {
@@ -132,6 +137,11 @@ impl Gate {
         true
     }
 
+    /// Events would wait behind a backlog that cannot be read, for this reason, or not any more.
+    pub(super) fn stall(&self, reason: Option<String>) {
+        self.lock().stall = reason;
+    }
+
     /// The error for callers who are refused now.
     pub(super) fn refusal(&self) -> Option<QueueError> {
         let state = self.lock();
@@ -155,6 +165,7 @@ impl Gate {
         let refusing = match &state.refusal {
             Some(Refusal::NoRoom(reason) | Refusal::Failing(reason)) => Some(reason.clone()),
             Some(Refusal::Closed) => Some("shutting down".into()),
+            None if state.stall.is_some() => state.stall.clone(),
             // Full means that an event like the one last turned away still finds no room.
             None => state
                 .excess(state.turned_away, self.max_pending_bytes)

@@ -238,15 +238,14 @@ pub fn open(
         .map_err(|error| failure::open_error(&file, &error))?;
     let reader = Arc::new(Reader::open(&options.folder)?);
 
-    let mailbox = Arc::new(Mailbox::default());
-    let backlog = backlog::feed(&file, 1..=survey.last_id, Arc::clone(&mailbox))
-        .map_err(OpenError::Thread)?;
     let (sender, fresh) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared {
-        mailbox,
+        mailbox: Arc::new(Mailbox::default()),
         gate: Gate::new(options.max_pending_bytes, survey.level),
         ended: watch::Sender::new(false),
     });
+    let backlog =
+        backlog::feed(&file, 1..=survey.last_id, Arc::clone(&shared)).map_err(OpenError::Thread)?;
     let cache = usize::try_from(options.cache_bytes).unwrap_or(usize::MAX);
     let writer = Writer {
         shared: Arc::clone(&shared),
