@@ -380,6 +380,15 @@ impl Inner {
         if entry.state == EventState::Pending {
             return ActionOutcome::Refused(super::operate::STILL_PENDING.into());
         }
+        if entry.state == EventState::Superseded
+            && let Some(reason) = &entry.reason
+            && super::operate::is_replayed(reason)
+        {
+            return ActionOutcome::Refused(reason.clone());
+        }
+        if self.pending_bytes + bytes_of(&entry.event) > options.max_pending_bytes {
+            return ActionOutcome::Refused(full(options.max_pending_bytes));
+        }
         let new = NewEvent {
             event: entry.event.clone(),
             lanes: super::operate::lanes_of_replay(&entry.lanes, id),
@@ -391,7 +400,7 @@ impl Inner {
             && entry.state == EventState::Dead
         {
             entry.state = EventState::Superseded;
-            entry.reason = Some(format!("replayed as {by}"));
+            entry.reason = Some(super::operate::replayed_as(by));
             self.finished.push_back(id);
         }
         ActionOutcome::Replayed(by)

@@ -58,7 +58,8 @@ pub trait Queue: Send + Sync + fmt::Debug + 'static {
     fn journal(&self) -> Option<Arc<dyn Journal>>;
 
     /// Does what an operator asks for; resolves when it is durable. One result for each event
-    /// named, in order.
+    /// named, in order. A large action may be done in parts; what fails then is refused in its
+    /// results.
     ///
     /// # Errors
     /// Nothing was done.

@@ -574,3 +574,51 @@ async fn the_age_of_the_oldest_pending_event_is_known() {
     queue.accept(vec![new(parts, 1)]).await.unwrap();
     assert_eq!(queue.pressure().oldest.unwrap().as_secs(), 90);
 }
+
+#[tokio::test]
+async fn a_dead_letter_is_replayed_once() {
+    each(Setup::default(), |queue, _feed| async move {
+        let id = stored(&*queue, "d").await;
+        let reason = "gone".to_owned();
+        let story = Story::default();
+        queue.record(id, Change::Dead { reason, story });
+        queue.flushed().await;
+        let results = queue.operate(Action::Replay(vec![id, id])).await.unwrap();
+        let ActionOutcome::Replayed(by) = results[0].outcome else {
+            panic!("{results:?}");
+        };
+        let refused = ActionOutcome::Refused(format!("replayed as {by}"));
+        assert_eq!(results[1].outcome, refused);
+        let again = queue.operate(Action::Replay(vec![id])).await.unwrap();
+        assert_eq!(again[0].outcome, refused);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn replays_need_room_as_new_events_do() {
+    let setup = Setup {
+        max_pending_bytes: 100_000,
+        ..Setup::default()
+    };
+    each(setup, |queue, _feed| async move {
+        let large = |delivery: &str| EventParts {
+            body: vec![b' '; 40_000].into(),
+            ..parts(delivery)
+        };
+        let id = store(&*queue, large("1")).await;
+        queue.record(id, Change::Done(Story::default()));
+        store(&*queue, large("2")).await;
+        queue.flushed().await;
+        let results = queue.operate(Action::Replay(vec![id, id])).await.unwrap();
+        assert!(
+            matches!(results[0].outcome, ActionOutcome::Replayed(_)),
+            "{results:?}"
+        );
+        let ActionOutcome::Refused(reason) = &results[1].outcome else {
+            panic!("{results:?}");
+        };
+        assert!(reason.contains("100000 bytes allowed"), "{reason}");
+    })
+    .await;
+}

@@ -1,7 +1,7 @@
 //! One transaction: changes, new events and operators' actions, and what follows from them in
 //! memory once they are durable.
 
-use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, params};
+use rusqlite::{CachedStatement, OptionalExtension as _, Row, Transaction, params};
 
 use super::{
     codec::{self, Text},
@@ -22,6 +22,9 @@ const INSERT_EVENT: &str = "INSERT INTO event
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9)";
 const INSERT_BODY: &str = "INSERT INTO body (id, headers, query, payload) VALUES (?1, ?2, ?3, ?4)";
 const FIND_DELIVERY: &str = "SELECT path, delivery, received_at FROM event WHERE id = ?1";
+const FIND_ORIGINAL: &str = "SELECT e.state, e.bytes, e.lanes,
+    EXISTS (SELECT 1 FROM body WHERE id = ?1), f.reason
+    FROM event e LEFT JOIN fate f ON f.id = e.id WHERE e.id = ?1";
 // The state is part of the condition: a fate is decided once, whatever comes late.
 const FINISH: &str = "UPDATE event SET state = ?2 WHERE id = ?1 AND state = 0 RETURNING bytes";
 const FATE: &str = "INSERT INTO fate (id, finished_at, attempts, restarts, reason, story)
@@ -64,6 +67,14 @@ pub(super) struct Fresh {
     pub(super) lanes: Lanes,
     /// Absent for replays, whose body did not come through memory.
     pub(super) event: Option<(WebhookEvent, u64)>,
+}
+
+/// What replays may take up.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) bytes: u64,
+    /// Why not more.
+    pub(super) bound: String,
 }
 
 /// A transaction that is being filled.
@@ -282,11 +293,17 @@ impl<'t> Batch<'t> {
 
     // === Operators ===
 
-    pub(super) fn operate(&mut self, action: &Action) -> rusqlite::Result<Vec<ActionResult>> {
-        let mut results = Vec::with_capacity(action.ids().len());
-        for &id in action.ids() {
+    /// Does to `ids` what the action asks for; replays take up some of `room`.
+    pub(super) fn operate(
+        &mut self,
+        action: &Action,
+        ids: &[EventId],
+        room: &mut Room,
+    ) -> rusqlite::Result<Vec<ActionResult>> {
+        let mut results = Vec::with_capacity(ids.len());
+        for &id in ids {
             let outcome = match action {
-                Action::Replay(_) => self.replay(id)?,
+                Action::Replay(_) => self.replay(id, room)?,
                 Action::Discard(_) => self.discard(id)?,
             };
             results.push(ActionResult { id, outcome });
@@ -294,34 +311,25 @@ impl<'t> Batch<'t> {
         Ok(results)
     }
 
-    fn replay(&mut self, id: EventId) -> rusqlite::Result<ActionOutcome> {
-        let found = self
+    fn replay(&mut self, id: EventId, room: &mut Room) -> rusqlite::Result<ActionOutcome> {
+        let original = self
             .transaction
-            .prepare_cached(
-                "SELECT state, bytes, lanes, EXISTS (SELECT 1 FROM body WHERE id = ?1)
-                 FROM event WHERE id = ?1",
-            )?
-            .query_row([id.get()], |row| {
-                let lanes = codec::decode_lanes(row.get_ref(2)?.as_blob()?).unwrap_or_default();
-                Ok((
-                    row.get::<_, u8>(0)?,
-                    row.get::<_, i64>(1)?,
-                    lanes,
-                    row.get::<_, bool>(3)?,
-                ))
-            })
+            .prepare_cached(FIND_ORIGINAL)?
+            .query_row([id.get()], Original::read)
             .optional()?;
-        let Some((state, bytes, lanes, has_body)) = found else {
+        let Some(original) = original else {
             return Ok(ActionOutcome::Refused(operate::UNKNOWN.into()));
         };
-        if state == codec::PENDING {
-            return Ok(ActionOutcome::Refused(operate::STILL_PENDING.into()));
+        let bytes = original.bytes;
+        if let Some(reason) = original.refusal() {
+            return Ok(ActionOutcome::Refused(reason));
         }
-        if !has_body {
-            return Ok(ActionOutcome::Refused(operate::NO_BODY.into()));
-        }
+        let Some(left) = room.bytes.checked_sub(bytes.cast_unsigned()) else {
+            return Ok(ActionOutcome::Refused(room.bound.clone()));
+        };
+        room.bytes = left;
         let by = self.next_id();
-        let lanes = operate::lanes_of_replay(&lanes, id);
+        let lanes = operate::lanes_of_replay(&original.lanes, id);
         self.transaction
             .prepare_cached(
                 "INSERT INTO event SELECT ?2, received_at, path, name, delivery, ?3, 0, bytes, 1, id
@@ -339,8 +347,8 @@ impl<'t> Batch<'t> {
             lanes,
             event: None,
         });
-        if state == codec::DEAD {
-            let reason = format!("replayed as {by}");
+        if original.state == codec::DEAD {
+            let reason = operate::replayed_as(by);
             self.leave_dead(id, codec::SUPERSEDED, bytes, Some(&reason))?;
         }
         Ok(ActionOutcome::Replayed(by))
@@ -381,6 +389,42 @@ impl<'t> Batch<'t> {
         self.effects.dead -= 1;
         self.effects.finished_bytes += footprint(bytes.cast_unsigned(), true);
         Ok(())
+    }
+}
+
+/// An event that is to be replayed.
+struct Original {
+    state: u8,
+    bytes: i64,
+    lanes: Lanes,
+    has_body: bool,
+    reason: Option<String>,
+}
+
+impl Original {
+    /// From a row of [`FIND_ORIGINAL`].
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            state: row.get(0)?,
+            bytes: row.get(1)?,
+            lanes: codec::decode_lanes(row.get_ref(2)?.as_blob()?).unwrap_or_default(),
+            has_body: row.get(3)?,
+            reason: row.get(4)?,
+        })
+    }
+
+    /// Why it cannot be replayed, if so.
+    fn refusal(&self) -> Option<String> {
+        if self.state == codec::PENDING {
+            return Some(operate::STILL_PENDING.into());
+        }
+        if self.state == codec::SUPERSEDED
+            && let Some(reason) = &self.reason
+            && operate::is_replayed(reason)
+        {
+            return Some(reason.clone());
+        }
+        (!self.has_body).then(|| operate::NO_BODY.into())
     }
 }
 

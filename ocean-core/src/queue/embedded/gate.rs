@@ -106,6 +106,16 @@ impl Gate {
         Ok(())
     }
 
+    /// How many bytes more may become pending, and why not more.
+    pub(super) fn room(&self) -> (u64, String) {
+        let state = self.lock();
+        let taken = state.level.pending_bytes + state.in_flight;
+        (
+            self.max_pending_bytes.saturating_sub(taken),
+            self.bound_reached(),
+        )
+    }
+
     /// After a commit, failed or not: `bytes` are no longer in flight, and how full the store is
     /// now.
     pub(super) fn settle(&self, bytes: u64, level: Level) {

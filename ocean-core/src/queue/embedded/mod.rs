@@ -51,6 +51,7 @@
 //! ```
 
 use std::{
+    collections::VecDeque,
     fmt, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -251,6 +252,7 @@ pub fn open(
         shared: Arc::clone(&shared),
         telemetry: Arc::clone(&telemetry),
         feed: sender,
+        commands: VecDeque::new(),
         cache: Arc::new(Semaphore::new(cache.min(Semaphore::MAX_PERMITS))),
         space: Space::new(options.folder.clone(), options.reserve_bytes),
         level: survey.level,
@@ -373,10 +375,7 @@ impl Queue for Embedded {
                 return Err(error);
             }
             let (reply, answer) = oneshot::channel();
-            let command = Command {
-                action,
-                reply: Reply::Caller(reply),
-            };
+            let command = Command::new(action, Reply::Caller(reply));
             let put = |mail: &mut mailbox::Mail, command| mail.commands.push(command);
             if self.shared.mailbox.put(command, put).is_err() {
                 return Err(QueueError::Closed);

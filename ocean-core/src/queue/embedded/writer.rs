@@ -22,14 +22,14 @@ use super::{
     gate::{Gate, Level, Refusal},
     group::GROUP_OPERATIONS,
     lock::FolderLock,
-    mailbox::{Mail, Mailbox, Reply},
+    mailbox::{Command, Mail, Mailbox, Reply},
     maintenance,
     retention::Trimmer,
     schema,
     space::Space,
 };
 use crate::{
-    queue::{FeedSender, QueueError, Receipt, dedupe::Dedupe},
+    queue::{FeedSender, QueueError, Receipt, dedupe::Dedupe, operate},
     telemetry::Telemetry,
 };
 
@@ -50,6 +50,8 @@ pub(super) struct Writer {
     pub(super) options: EmbeddedOptions,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) feed: FeedSender,
+    // What operators asked for and is not done yet.
+    pub(super) commands: VecDeque<Command>,
     pub(super) cache: Arc<Semaphore>,
     pub(super) space: Space,
     pub(super) level: Level,
@@ -113,6 +115,7 @@ impl Writer {
                     mailbox.rest(failing.next_try.saturating_duration_since(Instant::now()));
                     Duration::ZERO
                 }
+                None if !self.commands.is_empty() => Duration::ZERO,
                 None => TICK.saturating_sub(self.work.ticked.elapsed()),
             };
             let closed = mailbox.take(&mut mail, patience);
@@ -120,7 +123,8 @@ impl Writer {
             if self.work.ticked.elapsed() >= TICK {
                 self.tick();
             }
-            if closed && (mailbox.is_empty() || self.failing.is_some()) {
+            let finished = mailbox.is_empty() && self.commands.is_empty();
+            if closed && (finished || self.failing.is_some()) {
                 break;
             }
         }
@@ -140,8 +144,10 @@ impl Writer {
         drop(ended);
     }
 
-    /// Writes all of `mail`, or puts its changes back and answers everyone else.
+    /// Writes all of `mail` and the next of what operators asked for, or puts the changes back and
+    /// answers everyone else.
     fn write(&mut self, mail: &mut Mail) {
+        self.commands.extend(mail.commands.drain(..));
         if self.failing.is_some() {
             self.turn_away(mail);
         }
@@ -153,15 +159,17 @@ impl Writer {
             return;
         }
         let mut accepts = VecDeque::from(mem::take(&mut mail.accepts));
-        let mut done = 0;
+        let (mut done, mut operated) = (0, false);
         loop {
             let end = mail.changes.len().min(done + GROUP_OPERATIONS);
             let changes = &mail.changes[done..end];
-            if accepts.is_empty() && changes.is_empty() && mail.commands.is_empty() {
+            // The rest of a large action waits for the next round: others may have come meanwhile.
+            let operates = !self.commands.is_empty() && !operated;
+            if accepts.is_empty() && changes.is_empty() && !operates {
                 break;
             }
-            match self.commit(&mut accepts, changes, &mut mail.commands) {
-                Ok(()) => done = end,
+            match self.commit(&mut accepts, changes) {
+                Ok(()) => (done, operated) = (end, true),
                 Err(error) => {
                     let waiting = mail.changes.len() - done;
                     self.fail(failure::remedy(&error), failure::describe(&error), waiting);
@@ -221,11 +229,21 @@ impl Writer {
             self.shared.gate.withdraw(accept.bytes);
             let _ = accept.reply.send(Err(error.clone()));
         }
-        for command in mail.commands.drain(..) {
-            // A row of the table stays unanswered and is found again.
-            if let Reply::Caller(reply) = command.reply {
-                let _ = reply.send(Err(error.clone()));
-            }
+        for mut command in self.commands.drain(..) {
+            let Reply::Caller(reply) = command.reply else {
+                // The row stays unanswered; it is found again because the table is looked at anew.
+                self.work.data_version = None;
+                continue;
+            };
+            let left = &command.action.ids()[command.results.len()..];
+            let answer = if command.results.is_empty() {
+                Err(error.clone())
+            } else {
+                let refused = operate::all_refused(left, &error.to_string());
+                command.results.extend(refused);
+                Ok(command.results)
+            };
+            let _ = reply.send(answer);
         }
     }
 
@@ -334,9 +352,15 @@ impl Writer {
         let version = schema::pragma(connection, "data_version")?;
         if self.work.data_version.replace(version) != Some(version) {
             let now_micros = self.options.clock.now().as_microsecond();
-            let mut commands = command::waiting(connection, now_micros)?;
-            if !commands.is_empty() {
-                self.commit(&mut VecDeque::new(), &[], &mut commands)?;
+            let in_hand = |row| {
+                let mut rows = self.commands.iter().map(|command| &command.reply);
+                rows.any(|reply| matches!(reply, Reply::Row(of) if *of == row))
+            };
+            let mut waiting = command::waiting(connection, now_micros)?;
+            waiting.retain(|(row, _)| !in_hand(*row));
+            for (row, action) in waiting {
+                self.commands
+                    .push_back(Command::new(action, Reply::Row(row)));
             }
         }
         self.trimmer.sweep_if_due();
