@@ -827,6 +827,29 @@ async fn no_event_is_replayed_into_the_reserve() {
 }
 
 #[tokio::test]
+async fn a_command_whose_answer_could_not_be_written_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_owned();
+    let (queue, _feed) = open(options(folder.path()));
+    let ids = dead_letters(&queue, 1).await;
+    // The trouble ends by itself: nobody else writes who would draw attention to the table.
+    let until = Timestamp::now().as_second() + 3;
+    intruder(folder.path())
+        .execute_batch(&format!(
+            "CREATE TRIGGER no_answer BEFORE UPDATE ON command WHEN unixepoch() < {until}
+             BEGIN SELECT RAISE(ABORT, 'no luck'); END;",
+        ))
+        .unwrap();
+    let action = Action::Discard(ids);
+    let results = tokio::task::spawn_blocking(move || embedded::operate(&path, action))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(results[0].outcome, ActionOutcome::Discarded);
+    assert!(Timestamp::now().as_second() >= until, "there was trouble");
+}
+
+#[tokio::test]
 async fn the_file_reads_well_and_holds_no_secret() {
     let folder = tempfile::tempdir().unwrap();
     let (queue, _feed) = open(options(folder.path()));

@@ -317,6 +317,8 @@ impl Writer {
             self.refuse(self.room().err().map(Refusal::NoRoom));
         }
         if let Err(error) = self.housekeeping() {
+            // Commands that were not read for that reason must not wait for the next one.
+            self.work.data_version = None;
             self.fail(failure::remedy(&error), failure::describe(&error), 0);
         }
         let now = self.options.clock.now();
