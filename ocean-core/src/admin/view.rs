@@ -45,6 +45,7 @@ pub(super) fn pressure(pressure: &Pressure) -> Value {
         "pending": pressure.pending,
         "pending_bytes": pressure.pending_bytes,
         "dead": pressure.dead,
+        "dead_bytes": pressure.dead_bytes,
         "refusing": pressure.refusing,
         "oldest_seconds": pressure.oldest.map(|age| age.as_secs()),
     })

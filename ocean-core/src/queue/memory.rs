@@ -176,6 +176,10 @@ impl Queue for MemoryQueue {
             pending: count(EventState::Pending),
             pending_bytes: inner.pending_bytes,
             dead: count(EventState::Dead),
+            dead_bytes: (inner.events.values())
+                .filter(|entry| entry.state == EventState::Dead)
+                .map(|entry| bytes_of(&entry.event))
+                .sum(),
             refusing: (inner.pending_bytes >= options.max_pending_bytes)
                 .then(|| full(options.max_pending_bytes)),
             oldest: oldest.map(|entry| {

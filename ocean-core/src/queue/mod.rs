@@ -183,6 +183,8 @@ pub struct Pressure {
     pub pending_bytes: u64,
     /// Dead letters.
     pub dead: u64,
+    /// The bytes of their bodies and headers, those that were removed left out.
+    pub dead_bytes: u64,
     /// Why nothing can be accepted now, if so.
     pub refusing: Option<String>,
     /// The age of the oldest pending event.

@@ -61,6 +61,8 @@ pub(super) const UNKNOWN: &str = "there is no such event";
 pub(super) const STILL_PENDING: &str = "it is still pending";
 pub(super) const NOT_DEAD: &str = "it is not a dead letter";
 pub(super) const NO_BODY: &str = "its body was removed by retention";
+pub(super) const NO_DEAD_BODY: &str =
+    "its body was removed because dead letters took up more than is allowed";
 
 /// The reason of a dead letter that was replayed under this id.
 pub(super) fn replayed_as(by: EventId) -> String {

@@ -680,6 +680,70 @@ async fn finished_events_go_by_size_and_space_is_given_back() {
     );
 }
 
+#[tokio::test]
+async fn dead_letters_beyond_their_bound_lose_their_bodies_oldest_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let bounded = || EmbeddedOptions {
+        max_dead_bytes: 100_000,
+        ..options(folder.path())
+    };
+    let (queue, _feed) = open(bounded());
+    let mut ids = Vec::new();
+    for i in 0..20 {
+        let parts = EventParts {
+            body: format!("\"{}\"", " ".repeat(10_000)).into(),
+            ..parts(&i.to_string())
+        };
+        let id = store(&queue, parts).await;
+        let reason = "gone".to_owned();
+        let story = story("a");
+        queue.record(id, Change::Dead { reason, story });
+        ids.push(id);
+    }
+    queue.flushed().await;
+    let trimmed = async {
+        while queue.pressure().dead_bytes > 100_000 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), trimmed)
+        .await
+        .expect("they are trimmed");
+    let before = queue.pressure();
+    assert_eq!(before.dead, 20, "their rows stay");
+    assert!(before.dead_bytes > 80_000, "{before:?}");
+    let journal = queue.journal().unwrap();
+    let (oldest, kept) = journal.show(&ids[0].to_string()).unwrap().unwrap();
+    assert!(!oldest.body_kept);
+    let reason = oldest.reason.unwrap();
+    assert!(reason.starts_with("gone; its body was removed"), "{reason}");
+    assert_eq!(kept.story, story("a"));
+    let (newest, _) = journal.show(&ids[19].to_string()).unwrap().unwrap();
+    assert_eq!(
+        (newest.body_kept, newest.reason.as_deref()),
+        (true, Some("gone"))
+    );
+    let action = Action::Replay(vec![ids[0], ids[19]]);
+    let results = queue.operate(action).await.unwrap();
+    let ActionOutcome::Refused(reason) = &results[0].outcome else {
+        panic!("{results:?}");
+    };
+    assert!(reason.contains("dead letters took up more"), "{reason}");
+    assert!(matches!(results[1].outcome, ActionOutcome::Replayed(_)));
+    let action = Action::Discard(vec![ids[0]]);
+    queue.operate(action).await.unwrap();
+    let after = queue.pressure();
+    assert_eq!(after.dead, 18);
+    assert!(after.dead_bytes < before.dead_bytes);
+    drop((queue, journal));
+    let (queue, _feed) = open(bounded());
+    let again = queue.pressure();
+    assert_eq!(
+        (again.dead, again.dead_bytes),
+        (after.dead, after.dead_bytes)
+    );
+}
+
 // === Other processes ===
 
 #[tokio::test]

@@ -70,7 +70,11 @@ impl Survey {
                         .oldest
                         .get_or_insert(codec::timestamp(received_micros));
                 }
-                codec::DEAD => self.level.dead += 1,
+                codec::DEAD => {
+                    self.level.dead += 1;
+                    let kept: bool = row.get(3)?;
+                    self.level.dead_bytes += if kept { bytes } else { 0 };
+                }
                 _ => self.finished_bytes += footprint(bytes, row.get(3)?),
             }
             let original: bool = row.get(5)?;

@@ -23,7 +23,7 @@ const INSERT_EVENT: &str = "INSERT INTO event
 const INSERT_BODY: &str = "INSERT INTO body (id, headers, query, payload) VALUES (?1, ?2, ?3, ?4)";
 const FIND_DELIVERY: &str = "SELECT path, delivery, received_at FROM event WHERE id = ?1";
 const FIND_ORIGINAL: &str = "SELECT e.state, e.bytes, e.lanes,
-    EXISTS (SELECT 1 FROM body WHERE id = ?1), f.reason
+    EXISTS (SELECT 1 FROM body WHERE id = ?1), f.reason, e.kept
     FROM event e LEFT JOIN fate f ON f.id = e.id WHERE e.id = ?1";
 // The state is part of the condition: a fate is decided once, whatever comes late.
 const FINISH: &str = "UPDATE event SET state = ?2 WHERE id = ?1 AND state = 0 RETURNING bytes";
@@ -50,6 +50,7 @@ pub(super) struct Effects {
     pub(super) pending: i64,
     pub(super) pending_bytes: i64,
     pub(super) dead: i64,
+    pub(super) dead_bytes: i64,
     /// Bytes of finished events that count against retention.
     pub(super) finished_bytes: i64,
     /// Bytes that stopped being pending.
@@ -285,6 +286,7 @@ impl<'t> Batch<'t> {
         self.effects.finished += 1;
         if state == codec::DEAD {
             self.effects.dead += 1;
+            self.effects.dead_bytes += bytes;
         } else {
             self.effects.finished_bytes += footprint(bytes.cast_unsigned(), true);
         }
@@ -349,7 +351,7 @@ impl<'t> Batch<'t> {
         });
         if original.state == codec::DEAD {
             let reason = operate::replayed_as(by);
-            self.leave_dead(id, codec::SUPERSEDED, bytes, Some(&reason))?;
+            self.leave_dead(id, codec::SUPERSEDED, bytes, original.kept, Some(&reason))?;
         }
         Ok(ActionOutcome::Replayed(by))
     }
@@ -357,13 +359,15 @@ impl<'t> Batch<'t> {
     fn discard(&mut self, id: EventId) -> rusqlite::Result<ActionOutcome> {
         let found = self
             .transaction
-            .prepare_cached("SELECT state, bytes FROM event WHERE id = ?1")?
-            .query_row([id.get()], |row| Ok((row.get::<_, u8>(0)?, row.get(1)?)))
+            .prepare_cached("SELECT state, bytes, kept FROM event WHERE id = ?1")?
+            .query_row([id.get()], |row| {
+                Ok((row.get::<_, u8>(0)?, row.get(1)?, row.get(2)?))
+            })
             .optional()?;
         Ok(match found {
             None => ActionOutcome::Refused(operate::UNKNOWN.into()),
-            Some((codec::DEAD, bytes)) => {
-                self.leave_dead(id, codec::DISCARDED, bytes, None)?;
+            Some((codec::DEAD, bytes, kept)) => {
+                self.leave_dead(id, codec::DISCARDED, bytes, kept, None)?;
                 ActionOutcome::Discarded
             }
             Some(_) => ActionOutcome::Refused(operate::NOT_DEAD.into()),
@@ -376,6 +380,7 @@ impl<'t> Batch<'t> {
         id: EventId,
         state: u8,
         bytes: i64,
+        kept: bool,
         reason: Option<&str>,
     ) -> rusqlite::Result<()> {
         self.transaction
@@ -387,7 +392,8 @@ impl<'t> Batch<'t> {
                 .execute(params![id.get(), reason])?;
         }
         self.effects.dead -= 1;
-        self.effects.finished_bytes += footprint(bytes.cast_unsigned(), true);
+        self.effects.dead_bytes -= if kept { bytes } else { 0 };
+        self.effects.finished_bytes += footprint(bytes.cast_unsigned(), kept);
         Ok(())
     }
 }
@@ -399,6 +405,7 @@ struct Original {
     lanes: Lanes,
     has_body: bool,
     reason: Option<String>,
+    kept: bool,
 }
 
 impl Original {
@@ -410,6 +417,7 @@ impl Original {
             lanes: codec::decode_lanes(row.get_ref(2)?.as_blob()?).unwrap_or_default(),
             has_body: row.get(3)?,
             reason: row.get(4)?,
+            kept: row.get(5)?,
         })
     }
 
@@ -424,7 +432,11 @@ impl Original {
         {
             return Some(reason.clone());
         }
-        (!self.has_body).then(|| operate::NO_BODY.into())
+        let reason = match self.state {
+            codec::DEAD if !self.kept => operate::NO_DEAD_BODY,
+            _ => operate::NO_BODY,
+        };
+        (!self.has_body).then(|| reason.into())
     }
 }
 

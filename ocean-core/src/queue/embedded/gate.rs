@@ -58,6 +58,8 @@ pub(super) struct Level {
     pub(super) pending: u64,
     pub(super) pending_bytes: u64,
     pub(super) dead: u64,
+    /// The bytes of dead letters that still have their bodies.
+    pub(super) dead_bytes: u64,
     pub(super) oldest: Option<Timestamp>,
 }
 
@@ -170,6 +172,7 @@ impl Gate {
             pending,
             pending_bytes,
             dead,
+            dead_bytes,
             oldest,
         } = state.level;
         let refusing = match &state.refusal {
@@ -186,6 +189,7 @@ impl Gate {
             pending,
             pending_bytes,
             dead,
+            dead_bytes,
             refusing,
             oldest: oldest.map(age),
         }

@@ -242,6 +242,7 @@ impl Writer {
             .pending_bytes
             .saturating_add_signed(effects.pending_bytes);
         level.dead = level.dead.saturating_add_signed(effects.dead);
+        level.dead_bytes = level.dead_bytes.saturating_add_signed(effects.dead_bytes);
         self.trimmer.settle(effects.finished_bytes, trimmed);
         self.work.drained_bytes += effects.drained_bytes;
     }

@@ -113,6 +113,10 @@ pub struct EmbeddedOptions {
     pub dedupe_window: Duration,
     /// How long finished events are kept (`OCEAN__QUEUE__RETENTION`).
     pub retention: Retention,
+    /// The bound on the bytes of dead letters, 1 GiB by default. Beyond it the oldest lose their
+    /// bodies, so that a sender whose events always fail cannot fill the disk; their rows and
+    /// reasons stay, but they cannot be replayed any more.
+    pub max_dead_bytes: u64,
     /// The memory for events that wait, as text and parsed, 64 MiB by default; others are read when
     /// their turn comes.
     pub cache_bytes: u64,
@@ -137,6 +141,7 @@ impl EmbeddedOptions {
             max_pending_bytes: 8 << 30,
             dedupe_window: Duration::from_secs(24 * 60 * 60),
             retention: Retention::default(),
+            max_dead_bytes: 1 << 30,
             cache_bytes: 64 << 20,
             reserve_bytes: None,
             max_file_bytes: None,

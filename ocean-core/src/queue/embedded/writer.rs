@@ -24,7 +24,7 @@ use super::{
     lock::FolderLock,
     mailbox::{Command, Mail, Mailbox, Reply},
     maintenance,
-    retention::Trimmer,
+    retention::{self, Trimmer},
     schema,
     space::Space,
 };
@@ -38,6 +38,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// The pauses between attempts while the store fails.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Dead letters that lose their bodies in one transaction.
+const DEAD_BATCH: u32 = 256;
+
 /// What callers and the writer share.
 pub(super) struct Shared {
     pub(super) mailbox: Arc<Mailbox>,
@@ -78,6 +81,8 @@ pub(super) struct Work {
     pub(super) drained_bytes: u64,
     ticked: Instant,
     oldest_id: i64,
+    // Dead letters up to this one have no bodies.
+    dead_cursor: i64,
     data_version: Option<i64>,
     // Whether pages at the end of the file are free and still there.
     uncut: bool,
@@ -97,6 +102,7 @@ impl Default for Work {
             drained_bytes: 0,
             ticked: Instant::now(),
             oldest_id: i64::MIN,
+            dead_cursor: i64::MIN,
             data_version: None,
             uncut: false,
         }
@@ -277,6 +283,7 @@ impl Writer {
         self.last_id = self.last_id.max(survey.last_id);
         self.trimmer = Trimmer::new(self.options.retention, window, survey.finished_bytes);
         self.work.oldest_id = i64::MIN;
+        self.work.dead_cursor = i64::MIN;
         self.connection = Some(connection);
         Ok(())
     }
@@ -330,11 +337,12 @@ impl Writer {
             pending,
             pending_bytes,
             dead,
+            dead_bytes,
             ..
         } = self.level;
-        self.telemetry
-            .queue
-            .level(pending, pending_bytes, dead, age);
+        let metrics = &self.telemetry.queue;
+        metrics.level(pending, pending_bytes, age);
+        metrics.dead(dead, dead_bytes);
         self.shared.gate.settle(0, self.level);
     }
 
@@ -366,7 +374,41 @@ impl Writer {
             }
         }
         self.trimmer.sweep_if_due();
+        self.trim_dead()?;
         self.tidy()
+    }
+
+    /// Brings dead letters under their bound, in small batches.
+    fn trim_dead(&mut self) -> rusqlite::Result<()> {
+        let bound = self.options.max_dead_bytes;
+        let (mut letters, mut bytes, mut from_start) = (0, 0, false);
+        let connection = self.connection.as_mut().expect("checked by `housekeeping`");
+        while let Some(excess) = self.level.dead_bytes.checked_sub(bound)
+            && excess > 0
+        {
+            let transaction = schema::immediate(connection)?;
+            let trimmed =
+                retention::trim_dead(&transaction, self.work.dead_cursor, excess, DEAD_BATCH)?;
+            transaction.commit()?;
+            match trimmed {
+                Some(trimmed) => {
+                    self.work.dead_cursor = trimmed.cursor;
+                    self.level.dead_bytes = self.level.dead_bytes.saturating_sub(trimmed.bytes);
+                    letters += trimmed.letters;
+                    bytes += trimmed.bytes;
+                }
+                // Older events may have died since; they are found from the start, once.
+                None if from_start => break,
+                None => {
+                    self.work.dead_cursor = i64::MIN;
+                    from_start = true;
+                }
+            }
+        }
+        if letters > 0 {
+            self.telemetry.queue.dead_trimmed(letters, bytes, bound);
+        }
+        Ok(())
     }
 
     /// Trims a batch, then, as long as nobody waits, more batches and free pages.
