@@ -16,6 +16,10 @@ pub(super) fn summary(summary: &Summary) -> Map<String, Value> {
     };
     object.insert("id".into(), id_text(summary.id));
     object.insert("replay_of".into(), summary.replay_of.map(id_text).into());
+    object.insert(
+        "replayed_as".into(),
+        summary.replayed_as.map(id_text).into(),
+    );
     object
 }
 

@@ -81,6 +81,7 @@ struct Entry {
     next_attempt_at: Option<Timestamp>,
     reason: Option<String>,
     replay_of: Option<EventId>,
+    replayed_as: Option<EventId>,
 }
 
 impl MemoryQueue {
@@ -297,6 +298,7 @@ impl Inner {
                 next_attempt_at: None,
                 reason: None,
                 replay_of: new.replay_of,
+                replayed_as: None,
             },
         );
         if ignored {
@@ -400,12 +402,13 @@ impl Inner {
         };
         let (Receipt::Stored(by) | Receipt::Ignored(by) | Receipt::Duplicate(by)) =
             self.insert(new, now, options);
-        if let Some(entry) = self.events.get_mut(&id)
-            && entry.state == EventState::Dead
-        {
-            entry.state = EventState::Superseded;
-            entry.reason = Some(super::operate::replayed_as(by));
-            self.finished.push_back(id);
+        if let Some(entry) = self.events.get_mut(&id) {
+            entry.replayed_as = Some(by);
+            if entry.state == EventState::Dead {
+                entry.state = EventState::Superseded;
+                entry.reason = Some(super::operate::replayed_as(by));
+                self.finished.push_back(id);
+            }
         }
         ActionOutcome::Replayed(by)
     }
@@ -467,6 +470,7 @@ impl Entry {
             body_kept: true,
             reason: self.reason.clone(),
             replay_of: self.replay_of,
+            replayed_as: self.replayed_as,
         }
     }
 }

@@ -7,7 +7,7 @@ use ocean_core::{
     Clock, EventId, EventParts, Lane, Lanes,
     queue::{
         Action, ActionOutcome, Change, EventState, Feed, Filter, NewEvent, Queue, QueueError,
-        Receipt, Story,
+        Receipt, Story, Summary,
         embedded::EmbeddedOptions,
         memory::{MemoryOptions, MemoryQueue},
     },
@@ -619,6 +619,43 @@ async fn replays_need_room_as_new_events_do() {
             panic!("{results:?}");
         };
         assert!(reason.contains("100000 bytes allowed"), "{reason}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn replays_can_be_left_out_of_a_range_of_dates() {
+    each(Setup::default(), |queue, _feed| async move {
+        let received_at = Timestamp::from_second(1_700_000_000).unwrap();
+        let id = store(
+            &*queue,
+            EventParts {
+                received_at,
+                ..parts("d")
+            },
+        )
+        .await;
+        queue.record(id, Change::Done(Story::default()));
+        queue.flushed().await;
+        let journal = queue.journal().unwrap();
+        let list = |replays| {
+            let filter = Filter {
+                since: Some(received_at),
+                until: Some(received_at + jiff::SignedDuration::from_secs(1)),
+                replays,
+                ..Filter::default()
+            };
+            let found = journal.list(&filter).unwrap();
+            let line = |of: &Summary| (of.id, of.replay_of, of.replayed_as);
+            found.iter().map(line).collect::<Vec<_>>()
+        };
+        assert_eq!(list(false), [(id, None, None)]);
+        let results = queue.operate(Action::Replay(vec![id])).await.unwrap();
+        let ActionOutcome::Replayed(by) = results[0].outcome else {
+            panic!("{results:?}");
+        };
+        assert_eq!(list(true), [(by, Some(id), None), (id, None, Some(by))]);
+        assert_eq!(list(false), [(id, None, Some(by))]);
     })
     .await;
 }
