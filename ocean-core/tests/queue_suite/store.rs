@@ -543,6 +543,62 @@ async fn a_full_file_refuses_events_finishes_what_it_has_and_recovers() {
 }
 
 #[tokio::test]
+async fn a_fate_that_finds_the_file_full_is_kept_and_written_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, _feed) = open(EmbeddedOptions {
+        max_file_bytes: Some(1 << 20),
+        ..options(folder.path())
+    });
+    let id = stored(&queue, "a").await;
+    // The bound is that of the writer's connection: SQLite gives it no page beyond (SQLITE_FULL).
+    let filler = intruder(folder.path());
+    filler
+        .execute(
+            "INSERT INTO body (id, headers, query, payload) VALUES (-5, '', '', zeroblob(2097152))",
+            [],
+        )
+        .unwrap();
+    let long = Story {
+        notes: vec!["a long story".repeat(5_000)],
+        ..Story::default()
+    };
+    queue.record(id, Change::Done(long.clone()));
+    let full = async {
+        let is_full = |reason: String| reason.contains("disk is full");
+        while !queue.pressure().refusing.is_some_and(is_full) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), full)
+        .await
+        .expect("SQLite says that the file is full");
+    let refused = queue.accept(vec![new(parts("b"), 1)]).await;
+    assert!(
+        matches!(refused, Err(QueueError::Full { .. })),
+        "{refused:?}"
+    );
+    let journal = queue.journal().unwrap();
+    assert_eq!(state(&*journal, id), EventState::Pending);
+
+    filler
+        .execute("DELETE FROM body WHERE id = -5", [])
+        .unwrap();
+    tokio::time::timeout(Duration::from_secs(10), queue.flushed())
+        .await
+        .expect("it is tried again");
+    let (summary, kept) = journal.show("a").unwrap().unwrap();
+    assert_eq!((summary.state, kept.story), (EventState::Done, long));
+    let accepted = async {
+        while queue.accept(vec![new(parts("b"), 1)]).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), accepted)
+        .await
+        .expect("events are accepted again");
+}
+
+#[tokio::test]
 async fn no_event_is_accepted_into_the_reserve() {
     let folder = tempfile::tempdir().unwrap();
     let (queue, _) = open(options(folder.path()));
