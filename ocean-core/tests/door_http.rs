@@ -68,7 +68,7 @@ async fn an_event_is_kept_as_it_came_but_for_secrets() {
     let headers = format!(
         "{JSON}x-knock: hunter2\r\nAuthorization: Bearer abc\r\nCookie: a=b\r\nX-Tag: one\r\nx-tag: two\r\n"
     );
-    let answer = door.post("/integration/webhook?a=1&b=%20", &headers, body);
+    let answer = door.post("/integration/webhook?a=1&token=x&b=%20", &headers, body);
     assert_eq!(answer.status, 200);
     let event = &door.queue.events()[0];
     assert_eq!(event.body(), body.as_bytes());
@@ -286,6 +286,16 @@ async fn every_way_in_which_the_queue_can_refuse() {
         assert_eq!(answer.line(), expected);
         assert_eq!(answer.header("retry-after"), Some(seconds));
     }
+    door.queue.fail(QueueError::TooLarge {
+        bytes: 2_000,
+        limit: 1_000,
+    });
+    let answer = door.post(URI, JSON, "{}");
+    assert_eq!(
+        answer.line(),
+        r#"413 {"status":"error","error":"too_large","message":"the request has 2000 bytes and all pending events may take up 1000; raise OCEAN__QUEUE__MAX_PENDING_BYTES"}"#
+    );
+    assert_eq!(answer.header("retry-after"), None, "waiting does not help");
     *door.queue.failure.lock().unwrap() = None;
     assert_eq!(
         door.post(URI, JSON, "{}").status,

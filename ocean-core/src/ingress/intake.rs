@@ -1,5 +1,7 @@
 //! From a request to events: everything the door checks, without the server around it.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
@@ -10,7 +12,7 @@ use super::{
     refusal::Refusal,
 };
 use crate::{
-    event::{EventParts, Headers, WebhookEvent},
+    event::{EventParts, Headers, WebhookEvent, query_without_secrets},
     source::{Challenge, CheckedSource, Locator, RawRequest, Unverified},
 };
 
@@ -19,7 +21,7 @@ use crate::{
 pub(crate) struct Arrival<'a> {
     /// Names in lower case and values, secrets included.
     pub(crate) headers: &'a [(&'a str, &'a [u8])],
-    /// The query string, without `?`.
+    /// The query string, without `?`, secrets included.
     pub(crate) query: &'a str,
     /// The body as received.
     pub(crate) body: Bytes,
@@ -121,6 +123,7 @@ struct EventMaker<'a> {
     arrival: &'a Arrival<'a>,
     source: &'a CheckedSource,
     headers: Headers,
+    query: Cow<'a, str>,
 }
 
 impl<'a> EventMaker<'a> {
@@ -134,6 +137,7 @@ impl<'a> EventMaker<'a> {
             arrival,
             source,
             headers: Headers::new(public),
+            query: query_without_secrets(arrival.query),
         }
     }
 
@@ -160,7 +164,7 @@ impl<'a> EventMaker<'a> {
             delivery,
             received_at: self.arrival.received_at,
             headers: self.headers.clone(),
-            query: self.arrival.query.into(),
+            query: self.query.as_ref().into(),
             body,
             ..EventParts::default()
         };

@@ -73,7 +73,9 @@ impl Refusal {
         match self {
             Self::NotFound => 404,
             Self::Method { .. } => 405,
-            Self::TooLarge { .. } | Self::TooMany { .. } => 413,
+            Self::TooLarge { .. }
+            | Self::TooMany { .. }
+            | Self::Queue(QueueError::TooLarge { .. }) => 413,
             Self::MediaType { .. } | Self::ContentEncoding => 415,
             Self::Unverified(Unverified::Unavailable(_)) | Self::Queue(_) => 503,
             Self::Unverified(_) => 401,
@@ -89,7 +91,7 @@ impl Refusal {
         match self {
             Self::NotFound => "not_found",
             Self::Method { .. } => "method_not_allowed",
-            Self::TooLarge { .. } => "too_large",
+            Self::TooLarge { .. } | Self::Queue(QueueError::TooLarge { .. }) => "too_large",
             Self::TooMany { .. } => "too_many_events",
             Self::MediaType { .. } => "unsupported_media_type",
             Self::ContentEncoding => "unsupported_encoding",
@@ -114,6 +116,7 @@ impl Refusal {
             Self::Queue(
                 QueueError::Full { retry_after, .. } | QueueError::Failing { retry_after, .. },
             ) => Some(*retry_after),
+            Self::Queue(QueueError::TooLarge { .. }) => None,
             // Long enough for a restart, short enough not to look like an outage.
             Self::Queue(_) => Some(Duration::from_secs(5)),
             Self::Unverified(Unverified::Unavailable(_)) => Some(Duration::from_secs(10)),
