@@ -29,6 +29,12 @@ pub enum Refusal {
         /// The limit.
         limit: usize,
     },
+    /// The body has too many JSON values.
+    #[error("the body has more than {limit} JSON values")]
+    TooManyValues {
+        /// The limit.
+        limit: usize,
+    },
     /// The body is declared to be something that the source does not take.
     #[error("the content type is not {expected}")]
     MediaType {
@@ -73,7 +79,7 @@ impl Refusal {
         match self {
             Self::NotFound => 404,
             Self::Method { .. } => 405,
-            Self::TooLarge { .. } | Self::TooMany { .. } => 413,
+            Self::TooLarge { .. } | Self::TooMany { .. } | Self::TooManyValues { .. } => 413,
             Self::MediaType { .. } | Self::ContentEncoding => 415,
             Self::Unverified(Unverified::Unavailable(_)) | Self::Queue(_) => 503,
             Self::Unverified(_) => 401,
@@ -91,6 +97,7 @@ impl Refusal {
             Self::Method { .. } => "method_not_allowed",
             Self::TooLarge { .. } => "too_large",
             Self::TooMany { .. } => "too_many_events",
+            Self::TooManyValues { .. } => "too_many_values",
             Self::MediaType { .. } => "unsupported_media_type",
             Self::ContentEncoding => "unsupported_encoding",
             Self::Unverified(Unverified::Unavailable(_)) => "verifier_unavailable",
