@@ -44,7 +44,11 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(snake_case(name), expected);
-            assert_eq!(snake_case(expected), expected, "the second time changes nothing");
+            assert_eq!(
+                snake_case(expected),
+                expected,
+                "the second time changes nothing"
+            );
         }
     }
 }

@@ -270,9 +270,7 @@ impl PortClient {
     }
 
     fn denied(&self) -> MutexGuard<'_, Option<String>> {
-        self.denied
-            .lock()
-            .expect("no code panics while holding it")
+        self.denied.lock().expect("no code panics while holding it")
     }
 
     /// Sends a request as it is; repeats it in place while that is quick and the host is not known
