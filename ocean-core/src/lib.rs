@@ -17,6 +17,7 @@ pub mod ingress;
 mod integration;
 mod lane;
 pub mod mapping;
+mod names;
 mod nearest;
 mod outcome;
 pub mod prelude;

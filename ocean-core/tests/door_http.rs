@@ -533,6 +533,26 @@ async fn too_many_elements() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn too_many_values() {
+    let door = Door::with(vec![open_source()], vec![], |options| {
+        options.limits.max_json_values = 5;
+    });
+    assert_eq!(door.post(URI, JSON, r#"{"a":[1,2]}"#).status, 200);
+    let body = r#"{"a":[1,2,3]}"#;
+    let zipped = format!("{JSON}content-encoding: gzip\r\n");
+    for (headers, body) in [(JSON, body.into()), (&*zipped, gzip(body.as_bytes()))] {
+        refused(
+            &door,
+            headers,
+            body,
+            expect![[
+                r#"413 {"status":"error","error":"too_many_values","message":"the body has more than 5 JSON values"}"#
+            ]],
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn forms() {
     let door = Door::open(vec![open_source().form_field("payload")]);
     let form = "content-type: application/x-www-form-urlencoded\r\n";
@@ -723,7 +743,7 @@ async fn a_client_that_leaves_within_the_body_leaves_nothing() {
 async fn large_requests_share_a_budget() {
     let door = Door::with(vec![open_source()], vec![], |options| {
         options.threads = NonZeroUsize::new(1);
-        options.limits.max_buffered_bytes = 1000;
+        options.limits.max_buffered_bytes = 2000;
     });
     let mut holder = door.connect();
     let half = "x".repeat(800);

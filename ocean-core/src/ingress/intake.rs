@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::{
     Limits,
-    body::{Coding, Form, Texts},
+    body::{self, Coding, Form, Texts},
+    reader::Buffered,
     refusal::Refusal,
 };
 use crate::{
@@ -53,7 +54,8 @@ pub(crate) enum Intake {
 }
 
 impl Intake {
-    /// Decodes, parses and splits a request.
+    /// Decodes, parses and splits a request whose body is counted in `memory`; what comes out of it
+    /// is counted there as well.
     ///
     /// # Errors
     /// Why it is refused.
@@ -61,10 +63,14 @@ impl Intake {
         arrival: Arrival<'_>,
         source: &CheckedSource,
         limits: &Limits,
+        memory: &mut Buffered<'_>,
     ) -> Result<Self, Refusal> {
         let declared = Declared::of(arrival.headers, source)?;
         let body = declared.coding.inflate(arrival.body.clone(), limits)?;
         let body = declared.form.json_text(body)?;
+        memory.grow(body.len().saturating_sub(arrival.body.len()))?;
+        // Before parsing: afterwards it would be too late to refuse.
+        memory.grow(body::parsing_bytes(&body, limits)?)?;
         let texts = Texts::parse(body, source.source(), limits)?;
         let maker = EventMaker::new(&arrival, source);
         Ok(match texts {

@@ -29,6 +29,12 @@ pub enum Refusal {
         /// The limit.
         limit: usize,
     },
+    /// The body has too many JSON values.
+    #[error("the body has more than {limit} JSON values")]
+    TooManyValues {
+        /// The limit.
+        limit: usize,
+    },
     /// The body is declared to be something that the source does not take.
     #[error("the content type is not {expected}")]
     MediaType {
@@ -75,6 +81,7 @@ impl Refusal {
             Self::Method { .. } => 405,
             Self::TooLarge { .. }
             | Self::TooMany { .. }
+            | Self::TooManyValues { .. }
             | Self::Queue(QueueError::TooLarge { .. }) => 413,
             Self::MediaType { .. } | Self::ContentEncoding => 415,
             Self::Unverified(Unverified::Unavailable(_)) | Self::Queue(_) => 503,
@@ -93,6 +100,7 @@ impl Refusal {
             Self::Method { .. } => "method_not_allowed",
             Self::TooLarge { .. } | Self::Queue(QueueError::TooLarge { .. }) => "too_large",
             Self::TooMany { .. } => "too_many_events",
+            Self::TooManyValues { .. } => "too_many_values",
             Self::MediaType { .. } => "unsupported_media_type",
             Self::ContentEncoding => "unsupported_encoding",
             Self::Unverified(Unverified::Unavailable(_)) => "verifier_unavailable",

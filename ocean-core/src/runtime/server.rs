@@ -200,10 +200,7 @@ fn public_door<I: Integration>(
                 port: settings.listen.port(),
                 prefix: settings.path_prefix.clone(),
                 shutdown_timeout: settings.shutdown_wait,
-                limits: Limits {
-                    max_body_bytes: settings.max_body_bytes,
-                    ..Limits::default()
-                },
+                limits: Limits::for_bodies_of(settings.max_body_bytes),
                 ..IngressOptions::default()
             },
         },
