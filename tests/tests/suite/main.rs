@@ -7,6 +7,7 @@ mod commands;
 mod crash;
 mod door;
 mod fates;
+mod github;
 mod guide;
 mod house;
 mod jira;
