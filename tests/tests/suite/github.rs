@@ -144,7 +144,51 @@ async fn every_sample_has_its_effect() {
         writes.sort();
         writeln!(story, "{}: {state} {}", sample.name, writes.join(", ")).unwrap();
     }
-    expect![[r#""#]].assert_eq(&story);
+    expect![[r#"
+        a repository changes: done + repository/shop
+        an issue is closed: done - issue/shop/8
+        an issue is opened: done + issue/shop/7
+        an issue gets a label: done + issue/shop/7
+        an issue moves to another repository: done - issue/shop/9
+        an issue is deleted: done 
+        a repository is created: done + repository/shop
+        a repository is renamed: done + repository/shop, - repository/store
+        a repository is archived: done - repository/shop
+        a repository is brought back from the archive: done + repository/shop
+        a repository is deleted: done - repository/attic
+        a pull request is opened: done + pull-request/shop/11
+        a pull request gets commits: done + pull-request/shop/11
+        a review is asked for: done + pull-request/shop/11
+        a pull request is merged: done - pull-request/shop/12
+        a release is published: done + release/shop/301
+        a release changes: done + release/shop/301
+        a release is deleted: done - release/shop/302
+        a branch is created: done + branch/shop/feature/keys
+        commits are pushed: done + branch/shop/main
+        a branch is deleted: done - branch/shop/topic
+        a tag is created: done + tag/shop/v1.2.0
+        a tag is deleted: done - tag/shop/v0.9.0
+        workflow files are pushed: done + branch/shop/main, + workflow/shop/401, - workflow/shop/402
+        a workflow runs: done + workflow-run/shop/60002
+        a workflow ends: done + workflow-run/shop/60001
+        something is deployed: done + deployment/shop/5001, + environment/shop/production
+        a deployment succeeds: done + deployment-status/shop/5101
+        a team is created: done + team/core
+        a team changes: done + team/core
+        a team is deleted: done - team/former
+        somebody joins a team: done + team/core
+        somebody leaves a team: done + team/core
+        somebody joins the organization: done + user/ben-ito
+        somebody leaves the organization: done - user/cal-reyes
+        somebody is given access: done + collaborator/shop/ben-ito, + repository/shop
+        somebody loses access: done + repository/shop, - collaborator/shop/cal-reyes
+        a dependency is found vulnerable: done + dependabot-alert/shop/1
+        a vulnerable dependency is updated: done - dependabot-alert/shop/2
+        code scanning finds something: done + code-scanning-alerts/shop/1
+        what code scanning found is dismissed: done - code-scanning-alerts/shop/2
+        the webhook is registered: ignored 
+    "#]]
+    .assert_eq(&story);
 }
 
 #[tokio::test]
