@@ -381,6 +381,21 @@ pub enum Severity {
     Error,
 }
 
+impl Severity {
+    /// As GitHub writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+            Self::Warning => "warning",
+            Self::Note => "note",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// Selector of kind `code-scanning-alerts`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -22,13 +22,16 @@ pub struct CodeScanningAlertEvent {
 #[derive(Debug, Deserialize)]
 struct Alert {
     state: Option<CodeScanningState>,
+    #[serde(default)]
     rule: Rule,
 }
 
-#[derive(Debug, Deserialize)]
+// GitHub rates rules on two scales, and a selector may name either. Rules without a rating, whose
+// severity is `none`, fit no selector that asks for one.
+#[derive(Debug, Default, Deserialize)]
 struct Rule {
-    severity: Option<Severity>,
-    security_severity_level: Option<Severity>,
+    severity: Option<String>,
+    security_severity_level: Option<String>,
 }
 
 /// Keeps alerts of code scanning in step. One that the selector does not want leaves the catalog.
@@ -59,13 +62,17 @@ impl CodeScanningAlertSelector {
                 Closed => matches!(alert.state, Some(Dismissed | Fixed)),
                 state => alert.state == Some(state),
             };
-            // GitHub rates rules on two scales, and a selector may name either.
-            let severities = [alert.rule.severity, alert.rule.security_severity_level];
-            state_fits
-                && self
-                    .severity
-                    .is_none_or(|it| severities.contains(&Some(it)))
+            state_fits && self.severity.is_none_or(|it| alert.rule.has(it))
         })
+    }
+}
+
+impl Rule {
+    fn has(&self, severity: Severity) -> bool {
+        let rated = [&self.severity, &self.security_severity_level];
+        rated
+            .into_iter()
+            .any(|it| it.as_deref() == Some(severity.as_str()))
     }
 }
 
@@ -106,6 +113,26 @@ mod tests {
                 true => run.updated(),
                 false => run.deleted(),
             };
+        }
+    }
+
+    #[tokio::test]
+    async fn a_rule_without_rating_is_fine_unless_one_is_asked_for() {
+        for severity in ["null", r#""none""#] {
+            let answer =
+                format!(r#"{{"number":1,"state":"open","rule":{{"severity":{severity}}}}}"#);
+            let site = || {
+                let answer = answer.clone();
+                Site::answering(move |_| ocean_core::dev::ApiResponse {
+                    status: 200,
+                    headers: Vec::new(),
+                    body: answer.clone().into(),
+                })
+            };
+            let event = sample("code_scanning_alert_created");
+            run(&site(), &event, json!({})).await.updated();
+            let selector = json!({ "severity": "high" });
+            run(&site(), &event, selector).await.deleted();
         }
     }
 

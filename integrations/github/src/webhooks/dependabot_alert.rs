@@ -22,21 +22,23 @@ pub struct DependabotAlertEvent {
 #[derive(Debug, Deserialize)]
 struct Alert {
     state: DependabotState,
+    #[serde(default)]
     security_advisory: Advisory,
+    #[serde(default)]
     dependency: Dependency,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Advisory {
-    severity: Severity,
+    severity: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Dependency {
     package: Package,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Package {
     ecosystem: String,
 }
@@ -64,18 +66,15 @@ pub async fn dependabot_alert(
 impl DependabotAlertSelector {
     fn admits(&self, alert: &Raw) -> bool {
         alert.read::<Alert>().is_ok_and(|alert| {
-            let severity = alert.security_advisory.severity;
+            let severity = alert.security_advisory.severity.as_deref();
             let ecosystem = &alert.dependency.package.ecosystem;
+            let of_severity = |it: &Severity| Some(it.as_str()) == severity;
             let of_ecosystem = |it: &String| it.eq_ignore_ascii_case(ecosystem);
+            let severities = self.severity.as_ref();
+            let ecosystems = self.ecosystems.as_ref();
             self.states.contains(&alert.state)
-                && self
-                    .severity
-                    .as_ref()
-                    .is_none_or(|it| it.contains(&severity))
-                && self
-                    .ecosystems
-                    .as_ref()
-                    .is_none_or(|it| it.iter().any(of_ecosystem))
+                && severities.is_none_or(|all| all.iter().any(of_severity))
+                && ecosystems.is_none_or(|all| all.iter().any(of_ecosystem))
         })
     }
 }
