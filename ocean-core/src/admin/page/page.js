@@ -320,7 +320,9 @@ function cards(status) {
   replace(at("cards"),
     card("pending", queue.pending), card("pending bytes", bytes(queue.pending_bytes)), card("oldest pending", span(queue.oldest_seconds)),
     card("dead letters", queue.dead, queue.dead > 0), card("uptime", span(status.uptime_seconds)));
-  alarm(queue.refusing ? `Events are refused: ${queue.refusing}` : "");
+  const troubles = status.troubles.map((trouble) => `${trouble.dependency}: ${trouble.reason}`);
+  if (queue.refusing) troubles.unshift(`Events are refused: ${queue.refusing}`);
+  alarm(troubles.join("\n"));
 }
 
 let turn = 0;
