@@ -137,8 +137,14 @@ impl Driver {
                 return true;
             };
             let ready = self.lanes.next_ready(now).expect("just asked");
+            let before = self.lanes.before(&ready);
+            for older in &before {
+                // They will probably never run, so they need not take up memory.
+                self.cached.remove(&older.id);
+            }
             let job = Job {
                 ready,
+                before,
                 cached: self.cached.remove(&ready.id),
                 handler: place,
             };
@@ -164,6 +170,7 @@ impl Driver {
         let now = self.now();
         match end {
             JobEnd::Over => self.lanes.finish(&ready, Turn::Over),
+            JobEnd::GivenUp => self.lanes.finish(&ready, Turn::Alone),
             JobEnd::Again(delay) => self.lanes.finish(&ready, Turn::Again(now + delay)),
             JobEnd::Later(delay) => self.lanes.finish(&ready, Turn::Later(now + delay)),
             // The lane stays as it is: the process is about to end.

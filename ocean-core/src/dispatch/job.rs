@@ -17,7 +17,7 @@ use tokio::{
 use super::{
     DispatchParts,
     attempt::{self, Brought},
-    calls::{Call, calls, supersede},
+    calls::{Call, calls},
     gate::Seen,
     lanes::Ready,
     settle::Settlement,
@@ -36,7 +36,7 @@ use crate::{
     mapping::{Mapping, MappingHandle},
     outcome::RawResults,
     processor::{Registry, registry::Registered},
-    queue::{Cached, Change, Queue, Story},
+    queue::{Cached, Change, Queue, RunState, Story},
     state::StateMap,
     supervisor::Shutdown,
     telemetry::Telemetry,
@@ -60,13 +60,15 @@ pub(super) struct Worker {
     /// Events that were running when a process ended run one at a time, so that one that kills the
     /// process is found out without its neighbours being blamed.
     pub(super) suspects: Semaphore,
-    shutdown: Shutdown,
+    pub(super) shutdown: Shutdown,
 }
 
 /// What a turn works on.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) ready: Ready,
+    /// The events that leave the lane with it if it takes effect, oldest first.
+    pub(super) before: Vec<Ready>,
     /// The event, if it is at hand.
     pub(super) cached: Option<Cached>,
     /// The place of the first handler.
@@ -76,8 +78,10 @@ pub(super) struct Job {
 /// How a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JobEnd {
-    /// The event has left the lane.
+    /// The event has left the lane, with those before it.
     Over,
+    /// The event has left the lane without effect, or not with all it should have had.
+    GivenUp,
     /// It ran and is tried again after this time.
     Again(Duration),
     /// It could not run yet and is taken up after this time.
@@ -123,8 +127,7 @@ impl Worker {
     /// Works on one turn.
     pub(super) async fn work(self: Arc<Self>, job: Job) -> (Ready, TurnEnd) {
         let ready = job.ready;
-        let runs = ready.superseded_by.is_none();
-        let entered = ready.shared.then(|| self.shared.enter(ready.id, runs));
+        let entered = ready.shared.then(|| self.shared.enter(ready.id, true));
         let end = AssertUnwindSafe(self.run(job, entered.as_ref())).catch_unwind();
         let end = match end.await {
             Ok(end) => end,
@@ -145,13 +148,10 @@ impl Worker {
     async fn run(&self, job: Job, entered: Option<&Entered>) -> TurnEnd {
         let Job {
             ready,
+            before,
             cached,
             handler,
         } = job;
-        if let (Some(by), false) = (ready.superseded_by, needs_event(&ready)) {
-            let end = LaneEnd::Superseded(by);
-            return self.conclude(&ready, None, end, Story::default()).into();
-        }
         let (event, permit) = cached.map_or((None, None), |it| (Some(it.event), it.permit));
         // Lives as long as the event is in use: its bytes are on the queue's budget.
         let _budget = permit;
@@ -170,12 +170,13 @@ impl Worker {
         if self.shutdown.is_requested() {
             return self.pause(&ready, entered, JobEnd::Left).into();
         }
-        self.run_event(&ready, entered, taken_up, handler).await
+        let turn = (ready, &*before);
+        self.run_event(turn, entered, taken_up, handler).await
     }
 
     async fn run_event(
         &self,
-        ready: &Ready,
+        (ready, before): (Ready, &[Ready]),
         entered: Option<&Entered>,
         taken_up: TakenUp<'_>,
         handler: OwnedSemaphorePermit,
@@ -184,35 +185,18 @@ impl Worker {
             loaded: Loaded { event, story, .. },
             suspect,
         } = taken_up;
-        let route = self.registry.route(&event);
-        let alone;
-        let lanes = match entered {
-            Some(entered) => &entered.lanes,
-            None => {
-                alone = Lanes::from_elem(lane_entry(ready), 1);
-                &alone
-            }
-        };
-        let turn = self.registry.in_lane(&event, &route, ready.lane, lanes);
-        let processors: SmallVec<[&Registered; 4]> =
-            turn.iter().map(|place| self.registry.get(*place)).collect();
+        let Members {
+            processors,
+            orphaned,
+        } = self.members(&ready, entered, &event);
         let mut story = match entered {
             Some(_) => runs_of(story, &processors),
             None => story,
         };
-        if let Some(by) = ready.superseded_by {
-            if entered.is_some() {
-                for registered in processors {
-                    supersede(registered, &event, by, &mut story);
-                }
-            }
-            let end = LaneEnd::Superseded(by);
-            return self.conclude(ready, Some(&event), end, story).into();
-        }
-        if turn.is_empty() && self.registry.keeps_lanes(&event, &route, lanes) {
+        if orphaned {
             let reason = "no processor is for it any more: restore the one that was, and replay it";
             let end = LaneEnd::Dead(reason.to_owned());
-            return self.conclude(ready, Some(&event), end, story).into();
+            return self.conclude(&ready, Some(&event), end, story).into();
         }
         let mapping = match self.mapping.current() {
             Some(mapping) => mapping,
@@ -226,8 +210,38 @@ impl Worker {
         let (end, seen) = self
             .settle(tried, &event, &mapping, suspect, &mut story)
             .await;
-        let end = self.conclude(ready, Some(&event), end, story);
+        if matches!(end, LaneEnd::Through) && !self.supersede(before, ready.id, &story).await {
+            let end = self.pause(&ready, entered, JobEnd::Left);
+            return TurnEnd { end, seen };
+        }
+        let end = self.conclude(&ready, Some(&event), end, story);
         TurnEnd { end, seen }
+    }
+
+    /// The processors of the event in the turn's lane.
+    pub(super) fn members(
+        &self,
+        ready: &Ready,
+        entered: Option<&Entered>,
+        event: &WebhookEvent,
+    ) -> Members<'_> {
+        let route = self.registry.route(event);
+        let alone;
+        let lanes = match entered {
+            Some(entered) => &entered.lanes,
+            None => {
+                alone = Lanes::from_elem(lane_entry(ready), 1);
+                &alone
+            }
+        };
+        let places = self.registry.in_lane(event, &route, ready.lane, lanes);
+        Members {
+            orphaned: places.is_empty() && self.registry.keeps_lanes(event, &route, lanes),
+            processors: places
+                .iter()
+                .map(|place| self.registry.get(*place))
+                .collect(),
+        }
     }
 
     // --- Calling ---
@@ -346,7 +360,7 @@ impl Worker {
     // --- Concluding ---
 
     /// Writes down what became of the turn, and of the event if that was its last.
-    fn conclude(
+    pub(super) fn conclude(
         &self,
         ready: &Ready,
         event: Option<&WebhookEvent>,
@@ -358,6 +372,8 @@ impl Worker {
                 let delay = at.duration_since(self.clock.now());
                 JobEnd::Again(delay.try_into().unwrap_or(Duration::ZERO))
             }
+            LaneEnd::Dead(_) => JobEnd::GivenUp,
+            LaneEnd::Through if has_dead(&story) => JobEnd::GivenUp,
             _ => JobEnd::Over,
         };
         if let LaneEnd::Dead(reason) = &end {
@@ -371,6 +387,7 @@ impl Worker {
         record(match end {
             LaneEnd::Again(at) => Change::Retry { at, story },
             LaneEnd::Superseded(by) => Change::Superseded { by, story },
+            LaneEnd::Waits => Change::Progress { next: None, story },
             LaneEnd::Dead(reason) => Change::Dead { reason, story },
             LaneEnd::Through => ended(story),
         });
@@ -393,7 +410,7 @@ impl Worker {
         failpoint::hit("dispatch.after_record");
     }
 
-    fn pause(&self, ready: &Ready, entered: Option<&Entered>, end: JobEnd) -> JobEnd {
+    pub(super) fn pause(&self, ready: &Ready, entered: Option<&Entered>, end: JobEnd) -> JobEnd {
         if let Some(entered) = entered {
             self.shared.pause(ready.id, entered);
         }
@@ -401,9 +418,9 @@ impl Worker {
     }
 }
 
-/// Whether a superseded event has a story to keep, or other lanes that go on.
-fn needs_event(ready: &Ready) -> bool {
-    ready.resumed || ready.retried || ready.shared
+/// Whether a run was given up.
+pub(super) fn has_dead(story: &Story) -> bool {
+    story.runs.iter().any(|run| run.state == RunState::Dead)
 }
 
 fn lane_entry(ready: &Ready) -> LaneEntry {
@@ -414,13 +431,23 @@ fn lane_entry(ready: &Ready) -> LaneEntry {
 }
 
 /// The runs of these processors; other lanes keep theirs.
-fn runs_of(story: Story, processors: &[&Registered]) -> Story {
+pub(super) fn runs_of(story: Story, processors: &[&Registered]) -> Story {
     let mut runs = story.runs;
     runs.retain(|run| processors.iter().any(|it| it.spec.name == &*run.processor));
     Story {
         runs,
         ..Story::default()
     }
+}
+
+// === Members ===
+
+/// The processors of a turn.
+#[derive(Debug)]
+pub(super) struct Members<'a> {
+    pub(super) processors: SmallVec<[&'a Registered; 4]>,
+    /// There are none, because the one for which the event was put into the lane is gone.
+    pub(super) orphaned: bool,
 }
 
 // === Tried ===

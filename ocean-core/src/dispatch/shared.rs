@@ -63,6 +63,8 @@ pub(super) enum LaneEnd {
     Again(jiff::Timestamp),
     /// A newer event of the lane made it pointless.
     Superseded(EventId),
+    /// It waits on: a newer event of the lane took effect in part.
+    Waits,
     /// It cannot be run at all.
     Dead(String),
 }
@@ -126,8 +128,10 @@ impl SharedEvents {
                 .unwrap_or_default()
         });
         merge(&mut story, runs);
+        let waits = matches!(end, LaneEnd::Again(_) | LaneEnd::Waits);
         let again = match end {
             LaneEnd::Again(at) => Some(at),
+            LaneEnd::Waits => None,
             LaneEnd::Through => {
                 shared.ran = true;
                 None
@@ -142,12 +146,13 @@ impl SharedEvents {
             }
         };
         story.dates.retain(|date| date.lane != lane.get());
-        match again {
-            Some(at) => story.dates.push(LaneDate {
-                lane: lane.get(),
-                at,
-            }),
-            None => shared.open.retain(|open| *open != lane),
+        let lane_date = |at| LaneDate {
+            lane: lane.get(),
+            at,
+        };
+        story.dates.extend(again.map(lane_date));
+        if !waits {
+            shared.open.retain(|open| *open != lane);
         }
         if shared.open.is_empty() {
             let shared = events.remove(&id).expect("it was there");
@@ -327,23 +332,39 @@ mod tests {
     #[test]
     fn a_waiting_lane_keeps_the_event() {
         let events = two_lanes();
-        let mut changes = Vec::new();
-        let at = |second| jiff::Timestamp::from_second(second).unwrap();
-        let mut leave = |lane, end| {
-            let waiting = ran("a", RunState::Waiting);
-            events.leave(ID, Lane::new(lane), end, waiting, |it| changes.push(it));
-        };
         events.enter(ID, true);
-        leave(1, LaneEnd::Again(at(60)));
+        let mut changes = Vec::new();
+        let end = LaneEnd::Again(jiff::Timestamp::UNIX_EPOCH);
+        let waiting = ran("a", RunState::Waiting);
+        events.leave(ID, Lane::new(1), end, waiting, |it| changes.push(it));
+        assert!(
+            matches!(&changes[..], [Change::Progress { next: None, .. }]),
+            "the other lane waits for no date"
+        );
         let again = events.enter(ID, true);
         assert!(again.recorded, "the story must be read again");
         assert!(
             again.copy.get().is_none(),
             "nothing is held while nothing runs"
         );
-        leave(2, LaneEnd::Again(at(30)));
-        events.enter(ID, true);
-        leave(2, LaneEnd::Through);
+    }
+
+    #[test]
+    fn the_first_date_of_the_open_lanes_is_that_of_the_event() {
+        let events = two_lanes();
+        let at = |second| jiff::Timestamp::from_second(second).unwrap();
+        for _ in 0..3 {
+            events.enter(ID, true);
+        }
+        let mut changes = Vec::new();
+        for (lane, end) in [
+            (1, LaneEnd::Again(at(60))),
+            (2, LaneEnd::Again(at(30))),
+            (2, LaneEnd::Through),
+        ] {
+            let story = Story::default();
+            events.leave(ID, Lane::new(lane), end, story, |it| changes.push(it));
+        }
         let [
             Change::Progress { next: None, .. },
             Change::Retry { at: first, .. },

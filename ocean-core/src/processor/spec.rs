@@ -40,7 +40,9 @@ pub struct ProcessorSpec {
     /// Pointers to the values that make the ordering key; empty means that all its events are
     /// handled one after another.
     pub key: &'static [&'static str],
-    /// Whether a newer waiting event of the same key replaces older ones.
+    /// Whether a newer waiting event of the same key replaces older ones, if it is not given up. An
+    /// event that other processors of the key handle, too, ends a row of events that replace each
+    /// other.
     pub coalesce: bool,
     /// Events that mean deletion, and what they delete.
     pub delete: Option<DeleteSpec>,
@@ -157,7 +159,7 @@ impl ProcessorSpec {
         }
     }
 
-    /// A newer waiting event of the same key replaces older ones.
+    /// A newer waiting event of the same key replaces older ones, if it is not given up.
     #[must_use]
     pub const fn coalesce(self) -> Self {
         Self {

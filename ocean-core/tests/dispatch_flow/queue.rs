@@ -140,6 +140,19 @@ impl FakeQueue {
         own.map(|(_, change)| change.clone()).collect()
     }
 
+    /// The events that have ended, in the order in which that was recorded.
+    pub(crate) fn ended(&self) -> Vec<EventId> {
+        let state = self.0.state.lock().unwrap();
+        let ends = |change: &Change| {
+            matches!(
+                change,
+                Change::Done(_) | Change::Dead { .. } | Change::Superseded { .. }
+            )
+        };
+        let ended = state.changes.iter().filter(|(_, change)| ends(change));
+        ended.map(|(id, _)| *id).collect()
+    }
+
     /// How many events are not ended.
     pub(crate) fn left(&self) -> usize {
         self.0.state.lock().unwrap().stored.len()
