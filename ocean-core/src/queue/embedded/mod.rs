@@ -91,6 +91,7 @@ pub use owner::Owner;
 pub use reader::Reader;
 pub use retention::Retention;
 pub use salvage::{Salvaged, salvage};
+pub use schema::FILE;
 
 use backlog::Survey;
 use gate::{Gate, Refusal};
