@@ -15,7 +15,7 @@ use crate::{
 mod api;
 mod guard;
 mod server;
-mod view;
+pub(crate) mod view;
 
 /// Everything the admin listener works with.
 pub struct AdminParts {

@@ -121,6 +121,7 @@ fn port_options<I: Integration>(settings: &Settings) -> PortOptions {
         batch: BatchOptions {
             max_upserts: port.batch_max_length,
             max_bytes: port.batch_max_bytes,
+            max_deletes: port.delete_batch_max_length,
             ..BatchOptions::default()
         },
         http: HttpOptions {

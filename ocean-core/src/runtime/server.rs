@@ -168,13 +168,20 @@ fn public_door<I: Integration>(
     }
     let mapping = mapping.clone();
     let catalog = Arc::clone(catalog);
+    let loaded = mapping.clone();
     let checks = vec![
-        Check::new("mapping", move || match mapping.status().error {
-            Some(error) => Err(error),
-            None if mapping.current().is_none() => Err("no mapping was loaded yet".to_owned()),
-            None => Ok(()),
+        Check::new("mapping", move || match loaded.current() {
+            Some(_) => Ok(()),
+            None => Err(loaded
+                .status()
+                .error
+                .unwrap_or_else(|| "not loaded yet".to_owned())),
         }),
-        Check::new("catalog", move || catalog.trouble().map_or(Ok(()), Err)),
+        Check::degrading("mapping", move || match mapping.status().error {
+            Some(error) if mapping.current().is_some() => Err(error),
+            _ => Ok(()),
+        }),
+        Check::degrading("catalog", move || catalog.trouble().map_or(Ok(()), Err)),
     ];
     let addresses = ingress::serve(
         IngressParts {

@@ -5,6 +5,7 @@
 
 mod commands;
 mod crash;
+mod dev;
 mod door;
 mod fates;
 mod github;

@@ -87,6 +87,7 @@ pub use command::{OperateError, operate};
 pub use reader::Reader;
 pub use retention::Retention;
 pub use salvage::{Salvaged, salvage};
+pub use schema::FILE;
 
 use backlog::Survey;
 use gate::{Gate, Refusal};

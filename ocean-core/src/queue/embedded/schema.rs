@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use super::{OpenError, damage, failure};
 
 /// The store's file in the data folder.
-pub(super) const FILE: &str = "queue.db";
+pub const FILE: &str = "queue.db";
 /// `OCEQ`: tells the file from other SQLite databases.
 pub(super) const APPLICATION_ID: i32 = 0x4f43_4551;
 /// Pages of 4 KiB, SQLite's default and the size of a file system block.

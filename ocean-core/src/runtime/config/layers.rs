@@ -50,7 +50,10 @@ impl Layers {
         let mut root = Map::new();
         if let Some(yaml) = yaml {
             let file: Value = serde_saphyr::from_str(yaml)
-                .map_err(|error| format!("config.yaml is not valid YAML: {error}"))?;
+                // A snippet of the file may hold a secret.
+                .map_err(|error| {
+                    format!("config.yaml is not valid YAML: {}", error.without_snippet())
+                })?;
             let variables: BTreeMap<&str, &str> = dotenv
                 .iter()
                 .chain(environment)
@@ -228,8 +231,15 @@ pub(crate) fn snake_case(name: &str) -> String {
 fn dotenv(path: &Path) -> Result<Vec<(String, String)>, String> {
     match fs::File::open(path) {
         Ok(file) => dotenvy::from_read_iter(file)
-            .collect::<Result<_, _>>()
-            .map_err(|error| format!("{} cannot be read: {error}", path.display())),
+            .enumerate()
+            .map(|(index, entry)| {
+                // The error's own text shows the line, which may hold a secret.
+                entry.map_err(|_| {
+                    let number = index + 1;
+                    format!("{}: entry {number} is not NAME=value", path.display())
+                })
+            })
+            .collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
     }
@@ -356,6 +366,27 @@ mod tests {
     fn broken_yaml_is_an_error_that_names_the_file() {
         let error = Layers::merge(&[], &[], Some("a: [")).unwrap_err();
         assert!(error.starts_with("config.yaml"), "{error}");
+    }
+
+    #[test]
+    fn a_broken_file_never_shows_what_stands_in_it() {
+        let folder = tempfile::TempDir::new().unwrap();
+        fs::write(
+            folder.path().join(".env"),
+            "A=1\nOCEAN__PORT__CLIENT_SECRET='s3cret\n",
+        )
+        .unwrap();
+        fs::write(
+            folder.path().join("config.yaml"),
+            "port: { clientSecret: s3cret: [\n",
+        )
+        .unwrap();
+        let error = Layers::read(folder.path()).unwrap_err().to_string();
+        assert!(
+            error.contains(".env") && error.contains("config.yaml"),
+            "{error}"
+        );
+        assert!(!error.contains("s3cret"), "{error}");
     }
 
     #[test]
