@@ -57,19 +57,6 @@ impl Settings {
             .with("OCEAN__QUEUE__PATH", data.to_string_lossy())
     }
 
-    /// `run` of the GitHub integration against these stand-ins, with a secret for its webhooks.
-    pub fn github(port: &Port, github: &StandIn, data: &Path) -> Self {
-        let config = json!({
-            "github_host": github.url(),
-            "github_token": "token",
-            "webhook_secret": "new secret\nold secret",
-        });
-        Self::jira(port, github, data)
-            .with("OCEAN__INTEGRATION__IDENTIFIER", "my-github")
-            .with("OCEAN__INTEGRATION__CONFIG", config.to_string())
-            .without("OCEAN__ALLOW_UNVERIFIED_SOURCES")
-    }
-
     /// With this setting.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {

@@ -1,10 +1,13 @@
-//! The GitHub integration through its binary: every sample event, against stand-ins of GitHub and
-//! Port, and who is believed.
+//! The GitHub integration through its binary: signatures, and every sample event.
 
 use std::fmt::Write as _;
 
 use expect_test::expect;
-use ocean_core::{Integration as _, dev::DevKit};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use ocean_core::{
+    Integration as _,
+    dev::{DevKit, Sample},
+};
 use ocean_github::GitHub;
 use ocean_tests::{
     port::Port,
@@ -12,18 +15,21 @@ use ocean_tests::{
     stand_in::StandIn,
 };
 use serde_json::{Value, json};
+use sha2::Sha256;
 use tempfile::TempDir;
 
-use crate::support::GITHUB;
-
-const PING: &str = r#"{"zen":"Jürgen 王","hook_id":1}"#;
-// HMAC-SHA256 of `PING` with `new secret`, `old secret` and another.
-const NEW: &str = "sha256=1d2d95da639421b5d84e4863f16d10a2c30ace39dfbe2d42896db89ccf44439a";
-const OLD: &str = "sha256=2f5988841865c6c1ba35bb4c8045d57babed05e22484274ffe3da8800e85aa95";
-const OTHER: &str = "sha256=0ffe797bc3f34caeadd091911653a891b94ef034176b45c8d397f1a84d6cea6b";
+const GITHUB: &str = env!("CARGO_BIN_EXE_github-under-test");
+/// Two live secrets, as while one replaces the other.
+const SECRETS: &str = "new-secret\nold-secret";
 
 fn kit() -> DevKit {
     GitHub::dev().expect("the integration brings a dev kit")
+}
+
+fn signature(secret: &str, body: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(body.as_bytes());
+    format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
 }
 
 /// A mapping of all kinds that have live events, by what upstream's guides make identifiers of.
@@ -68,11 +74,22 @@ struct Bench {
 }
 
 impl Bench {
-    async fn start(mapping: Value, change: impl FnOnce(Settings) -> Settings) -> Self {
+    async fn start(mapping: Value) -> Self {
         let github = StandIn::start(kit().api).await.unwrap();
         let port = Port::start(mapping).await.unwrap();
         let data = TempDir::new().unwrap();
-        let settings = change(Settings::github(&port, &github, data.path()));
+        let mut settings = Settings::new()
+            .with("OCEAN__PORT__BASE_URL", port.server.url())
+            .with("OCEAN__PORT__CLIENT_ID", "id")
+            .with("OCEAN__PORT__CLIENT_SECRET", "secret")
+            .with("OCEAN__INTEGRATION__IDENTIFIER", "my-github")
+            .with("OCEAN__INITIALIZE_PORT_RESOURCES", "false")
+            .with("OCEAN__INTEGRATION__CONFIG__WEBHOOK_SECRET", SECRETS)
+            .with("OCEAN__QUEUE__PATH", data.path().to_string_lossy());
+        for (name, value) in kit().config {
+            let name = format!("OCEAN__INTEGRATION__CONFIG__{}", name.to_uppercase());
+            settings = settings.with(&name, value.replace("{api}", &github.url()));
+        }
         let ocean = Ocean::start(GITHUB, &[], &settings).await.unwrap();
         Self {
             port,
@@ -82,25 +99,24 @@ impl Bench {
         }
     }
 
-    /// Samples are not signed.
-    async fn unverified(mapping: Value) -> Self {
-        let config = |settings: Settings| {
-            settings
-                .with("OCEAN__INTEGRATION__CONFIG__WEBHOOK_SECRET", "")
-                .with("OCEAN__ALLOW_UNVERIFIED_SOURCES", "true")
-        };
-        Self::start(mapping, config).await
+    async fn post(&self, sample: &Sample, body: &str, signature: Option<&str>) -> u16 {
+        let mut headers = sample.headers.to_vec();
+        headers.extend(signature.map(|signature| ("x-hub-signature-256", signature)));
+        self.ocean
+            .post_with(sample.path, &headers, body.to_owned())
+            .await
+            .unwrap()
+            .0
     }
 
-    /// Posts a sample and waits for its end: the state it ended in.
-    async fn play(&self, name: &str) -> String {
-        let sample = kit().samples.iter().find(|sample| sample.name == name);
-        let sample = sample.unwrap_or_else(|| panic!("no sample {name:?}"));
-        let posted = self
-            .ocean
-            .post_with(sample.path, sample.headers, sample.body);
+    /// Posts a sample, signed, and waits for its end: the state it ended in.
+    async fn play(&self, sample: &Sample) -> String {
+        let mut headers = sample.headers.to_vec();
+        let signature = signature("new-secret", sample.body);
+        headers.push(("x-hub-signature-256", &signature));
+        let posted = self.ocean.post_with(sample.path, &headers, sample.body);
         let (status, answer) = posted.await.unwrap();
-        assert_eq!(status, 200, "{name}: {answer}");
+        assert_eq!(status, 200, "{}: {answer}", sample.name);
         let event = format!("/api/events/{}", answer["id"].as_str().unwrap());
         loop {
             let event = self.ocean.admin_get(&event).await.unwrap();
@@ -113,8 +129,69 @@ impl Bench {
 }
 
 #[tokio::test]
+async fn only_signed_events_are_let_in() {
+    let bench = Bench::start(mapping()).await;
+    let sample = &kit().samples[0];
+    let body = sample.body;
+    let right = signature("new-secret", body);
+    let cases = [
+        ("right", Some(right.clone()), 200),
+        (
+            "the other live secret",
+            Some(signature("old-secret", body)),
+            200,
+        ),
+        ("another secret", Some(signature("third-secret", body)), 401),
+        ("missing", None, 401),
+        ("truncated", Some(right[..right.len() - 2].to_owned()), 401),
+        (
+            "without prefix",
+            Some(right["sha256=".len()..].to_owned()),
+            401,
+        ),
+        (
+            "of another body",
+            Some(signature("new-secret", &format!("{body} "))),
+            401,
+        ),
+    ];
+    for (name, signature, expected) in cases {
+        let status = bench.post(sample, body, signature.as_deref()).await;
+        assert_eq!(status, expected, "{name}");
+    }
+    let changed = body.replacen('{', "{ ", 1);
+    assert_eq!(
+        bench.post(sample, &changed, Some(&right)).await,
+        401,
+        "a byte more"
+    );
+    let multibyte = json!({"zen": "Grüße 🚀"}).to_string();
+    let signed = signature("new-secret", &multibyte);
+    assert_eq!(
+        bench.post(sample, &multibyte, Some(&signed)).await,
+        200,
+        "multibyte"
+    );
+}
+
+#[tokio::test]
+async fn a_delivery_counts_once() {
+    let bench = Bench::start(mapping()).await;
+    let sample = &kit().samples[0];
+    let signature = signature("new-secret", sample.body);
+    let mut headers = sample.headers.to_vec();
+    headers.push(("x-hub-signature-256", &signature));
+    headers.push(("x-github-delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958"));
+    for expected in ["ok", "duplicate"] {
+        let posted = bench.ocean.post_with(sample.path, &headers, sample.body);
+        let (status, answer) = posted.await.unwrap();
+        assert_eq!((status, &answer["status"]), (200, &json!(expected)));
+    }
+}
+
+#[tokio::test]
 async fn every_sample_has_its_effect() {
-    let bench = Bench::unverified(mapping()).await;
+    let bench = Bench::start(mapping()).await;
     // What the samples delete is there before, as in life.
     let owner = "port-ocean/github/0.1.0/my-github/exporter";
     for (blueprint, identifier) in [
@@ -138,7 +215,7 @@ async fn every_sample_has_its_effect() {
     let mut story = String::new();
     for sample in kit().samples {
         let before = bench.port.writes().len();
-        let state = bench.play(sample.name).await;
+        let state = bench.play(sample).await;
         let mut writes = bench.port.writes()[before..].to_vec();
         // Writes of one event go to Port side by side.
         writes.sort();
@@ -194,42 +271,13 @@ async fn every_sample_has_its_effect() {
 #[tokio::test]
 async fn the_default_mapping_makes_the_pull_request_of_the_documentation() {
     let mapping = ocean_core::mapping::parse_text(GitHub::assets().app_config).unwrap();
-    let bench = Bench::unverified(mapping).await;
-    bench.play("a pull request is opened").await;
-    let entity = bench
-        .port
-        .until_entity("githubPullRequest", "shop80011")
-        .await;
-    assert_eq!(
-        entity["properties"]["link"],
-        "https://github.com/acme/shop/pull/11"
-    );
+    let bench = Bench::start(mapping).await;
+    let is_opened = |sample: &&Sample| sample.name == "a pull request is opened";
+    let opened = kit().samples.iter().find(is_opened).unwrap();
+    bench.play(opened).await;
+    let entity = bench.port.until_entity("githubPullRequest", "shop80011");
+    let entity = entity.await;
+    let link = &entity["properties"]["link"];
+    assert_eq!(link, "https://github.com/acme/shop/pull/11");
     assert_eq!(entity["relations"]["repository"], "shop");
-}
-
-#[tokio::test]
-async fn only_signed_deliveries_are_taken_and_each_once() {
-    let bench = Bench::start(mapping(), |settings| settings).await;
-    let post = async |delivery: &str, signature: &str, body: &str| {
-        let headers = [
-            ("x-github-event", "ping"),
-            ("x-github-delivery", delivery),
-            ("x-hub-signature-256", signature),
-        ];
-        let posted = bench
-            .ocean
-            .post_with("/webhook", &headers, body.to_owned())
-            .await;
-        let (status, answer) = posted.unwrap();
-        let word = answer["status"].as_str().unwrap_or_default().to_owned();
-        (status, word)
-    };
-    let answered = |status: u16, word: &str| (status, word.to_owned());
-    assert_eq!(post("d-1", NEW, PING).await, answered(200, "ignored"));
-    assert_eq!(post("d-1", NEW, PING).await, answered(200, "duplicate"));
-    assert_eq!(post("d-2", OLD, PING).await, answered(200, "ignored"));
-    assert_eq!(post("d-3", OTHER, PING).await, answered(401, "error"));
-    assert_eq!(post("d-3", "", PING).await, answered(401, "error"));
-    let changed = PING.replace('1', "2");
-    assert_eq!(post("d-3", NEW, &changed).await, answered(401, "error"));
 }

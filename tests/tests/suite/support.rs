@@ -7,8 +7,6 @@ use ocean_tests::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The binary of the GitHub integration.
-pub(crate) const GITHUB: &str = env!("CARGO_BIN_EXE_github-under-test");
 /// The binary of the Jira integration.
 pub(crate) const JIRA: &str = env!("CARGO_BIN_EXE_jira-under-test");
 /// The binary of the integration made for tests.
