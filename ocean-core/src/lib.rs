@@ -17,6 +17,7 @@ pub mod ingress;
 mod integration;
 mod lane;
 pub mod mapping;
+mod names;
 mod nearest;
 mod outcome;
 pub mod prelude;
@@ -96,6 +97,8 @@ pub use lane::{Lane, LaneEntry, Lanes};
 /// | `coalesce` | every event counts | a waiting event is superseded by a newer one of its `key` |
 /// | `delete = "/issue"` | | the object that is deleted when the handler returns `None`; `""` is the whole payload |
 /// | `delete_on = ["issue_deleted", ..]` | | events that delete that object without running the handler |
+/// | `delete_when(pointer = "/action", eq = "deleted")` | | a condition as in `when`, repeatable: events for which all hold delete that object without running the handler; with `delete_on`, names and conditions must agree |
+/// | `enrich = path::to::function` | | `fn(&WebhookEvent, Raw) -> Raw`: adds to each item, updated or deleted, what the mapping needs beside the tool's own fields |
 /// | `max_retries = 3` | 3 | attempts after the first |
 /// | `initial_retry_delay = "1s"` | 1 s | before the first retry |
 /// | `max_retry_delay = "30s"` | 30 s | no delay is longer |

@@ -252,6 +252,9 @@ const _: fn() = || {
     assert_send_sync::<Program>();
 };
 
+/// Printing recurses with large frames, so it takes fewer levels than parsing.
+const MAX_PRINTED_DEPTH: u32 = 200;
+
 /// The program in a normal form: the printed text compiles to an equal program.
 ///
 /// ```
@@ -260,9 +263,14 @@ const _: fn() = || {
 /// ```
 ///
 /// # Errors
-/// The text is not a jq program. Names are not looked up.
+/// The text is not a jq program, or nested deeper than 200 levels. Names are not looked up.
 pub fn normalize(text: &str) -> Result<String, CompileError> {
-    crate::syntax::parse(text).map(|tree| tree.to_string())
+    let tree = crate::syntax::parse(text)?;
+    if tree.depth > MAX_PRINTED_DEPTH {
+        let message = "the program is nested too deeply to be printed".to_owned();
+        return Err(CompileError::new(message, text, 0));
+    }
+    Ok(tree.to_string())
 }
 
 /// Keeps account of what leaves an evaluation.

@@ -58,11 +58,16 @@ fn same(left: &Value<'_>, right: &Value<'_>) -> bool {
 
 fn load(name: &str) -> Document {
     let path = format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"));
-    Document::parse(&std::fs::read(path).unwrap()).unwrap()
+    let bytes = std::fs::read(path).expect("the data is in the repository");
+    Document::parse(&bytes).expect("the data is JSON")
 }
 
 fn text_of(value: Option<Value<'_>>) -> String {
-    value.unwrap().as_str().unwrap().to_owned()
+    value
+        .as_ref()
+        .and_then(Value::as_str)
+        .expect("a string")
+        .to_owned()
 }
 
 fn item<'a>(value: &Value<'a>, at: usize) -> Value<'a> {

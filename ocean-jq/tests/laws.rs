@@ -42,11 +42,11 @@ fn json() -> impl Strategy<Value = String> {
 
 /// Whether a program gives true, and nothing else, on an input.
 fn holds(program: &str, input: &str) -> bool {
-    let program = Program::compile(program, &Options::default()).unwrap();
-    let document = Document::parse(input.as_bytes()).unwrap();
+    let program = Program::compile(program, &Options::default()).expect("the law compiles");
+    let document = Document::parse(input.as_bytes()).expect("the input is JSON");
     let outputs = program
         .all(&document.root(), &mut Limits::default())
-        .unwrap();
+        .expect("the law holds");
     !outputs.is_empty() && outputs.iter().all(|value| value.as_bool() == Some(true))
 }
 

@@ -9,13 +9,17 @@ use crate::{
 };
 
 /// A line of a list. Ids are text: a browser cuts large numbers.
-pub(super) fn summary(summary: &Summary) -> Map<String, Value> {
+pub(crate) fn summary(summary: &Summary) -> Map<String, Value> {
     let value = serde_json::to_value(summary).expect("a summary serializes to JSON");
     let Value::Object(mut object) = value else {
         unreachable!("a summary is a struct");
     };
     object.insert("id".into(), id_text(summary.id));
     object.insert("replay_of".into(), summary.replay_of.map(id_text).into());
+    object.insert(
+        "replayed_as".into(),
+        summary.replayed_as.map(id_text).into(),
+    );
     object
 }
 
@@ -25,7 +29,7 @@ fn id_text(id: EventId) -> Value {
 
 /// Everything that is known about an event. Its headers hold no secrets: the queue does not have
 /// them.
-pub(super) fn event(line: &Summary, stored: &Stored) -> Value {
+pub(crate) fn event(line: &Summary, stored: &Stored) -> Value {
     let event = &stored.event;
     let mut object = summary(line);
     let body = line
@@ -45,12 +49,13 @@ pub(super) fn pressure(pressure: &Pressure) -> Value {
         "pending": pressure.pending,
         "pending_bytes": pressure.pending_bytes,
         "dead": pressure.dead,
+        "dead_bytes": pressure.dead_bytes,
         "refusing": pressure.refusing,
         "oldest_seconds": pressure.oldest.map(|age| age.as_secs()),
     })
 }
 
-pub(super) fn processor(registered: &Registered) -> Value {
+pub(crate) fn processor(registered: &Registered) -> Value {
     let spec = &registered.spec;
     let conditions: Vec<String> = spec.conditions.iter().map(ToString::to_string).collect();
     json!({
@@ -64,6 +69,11 @@ pub(super) fn processor(registered: &Registered) -> Value {
         "guard": spec.guard.is_some(),
         "key": spec.key,
         "coalesce": spec.coalesce,
+        "delete_on": spec.delete.map(|delete| delete.on),
+        "delete_when": spec.delete.map(|delete| {
+            delete.when.iter().map(ToString::to_string).collect::<Vec<_>>()
+        }),
+        "delete": spec.delete.map(|delete| delete.pointer),
         "retries": spec.retry.max_retries,
         "timeout_seconds": spec.timeout.as_secs_f64(),
         "docs": spec.docs,

@@ -15,6 +15,7 @@ use crate::{
     extract::EventContext,
     outcome::{Outcome, RawResults},
     processor::{DynProcessor, ProcessorSpec, registry::Registered},
+    raw::Raw,
 };
 
 /// What a successful attempt brought.
@@ -100,7 +101,7 @@ async fn steps(registered: &Registered, cx: &EventContext<'_>) -> Result<Brought
     processor.before_processing(cx).await?;
     processor.authenticate(cx.event).await?;
     processor.validate_payload(cx.event).await?;
-    let brought = if spec.deletes(cx.event) {
+    let mut brought = if spec.deletes(cx.event) {
         declared_delete(spec, cx.event)?
     } else {
         match processor.handle_event(cx).await? {
@@ -111,8 +112,17 @@ async fn steps(registered: &Registered, cx: &EventContext<'_>) -> Result<Brought
             Outcome::NotFound => declared_delete(spec, cx.event)?,
         }
     };
+    if let Some(enrich) = spec.enrich {
+        brought.results = enriched(brought.results, |raw| enrich(cx.event, raw));
+    }
     processor.after_processing(cx).await?;
     Ok(brought)
+}
+
+fn enriched(results: RawResults, enrich: impl Fn(Raw) -> Raw) -> RawResults {
+    let RawResults { updated, deleted } = results;
+    RawResults::updated(updated.into_iter().map(&enrich))
+        .and_deleted(deleted.into_iter().map(&enrich))
 }
 
 fn require(spec: &ProcessorSpec, event: &WebhookEvent) -> Result<(), Rejection> {

@@ -19,7 +19,17 @@ type Probe = dyn Fn() -> Result<(), String> + Send + Sync;
 #[derive(Clone)]
 pub struct Check {
     name: &'static str,
+    effect: Effect,
     probe: Arc<Probe>,
+}
+
+/// What a failing check means for readiness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect {
+    /// Events should not be sent here.
+    Unready,
+    /// Events are accepted and kept, but their effect is late.
+    Degraded,
 }
 
 impl Check {
@@ -32,7 +42,21 @@ impl Check {
     ) -> Self {
         Self {
             name,
+            effect: Effect::Unready,
             probe: Arc::new(probe),
+        }
+    }
+
+    /// The same for a dependency without which events are still accepted: it is named in the
+    /// answer, which stays 200. The queue is there to bridge exactly such a time, so senders must
+    /// not be turned away.
+    pub fn degrading(
+        name: &'static str,
+        probe: impl Fn() -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            effect: Effect::Degraded,
+            ..Self::new(name, probe)
         }
     }
 
@@ -42,6 +66,10 @@ impl Check {
             Some(reason) => Err(reason),
             None => Ok(()),
         })
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
     }
 
     /// # Errors
@@ -62,25 +90,32 @@ pub(super) fn live() -> String {
     json!({"status": "healthy", "check": "live", "core_version": VERSION}).to_string()
 }
 
-/// Whether all of `checks` pass, and the body of `/health/ready`.
+/// Whether events should be sent here, and the body of `/health/ready`.
 pub(super) fn ready(checks: &[Check]) -> (bool, String) {
-    let failing: Vec<_> = checks
-        .iter()
-        .filter_map(|check| {
-            let reason = check.run().err()?;
-            Some(json!({"dependency": check.name, "reason": reason}))
-        })
-        .collect();
-    let healthy = failing.is_empty();
-    let mut body = json!({
-        "status": if healthy { "healthy" } else { "unhealthy" },
-        "check": "ready",
-        "core_version": VERSION,
-    });
-    if !healthy {
-        body["failing"] = failing.into();
+    let failing = |effect| -> Vec<_> {
+        let relevant = checks.iter().filter(|check| check.effect == effect);
+        relevant
+            .filter_map(|check| {
+                let reason = check.run().err()?;
+                Some(json!({"dependency": check.name, "reason": reason}))
+            })
+            .collect()
+    };
+    let (unready, degraded) = (failing(Effect::Unready), failing(Effect::Degraded));
+    let ready = unready.is_empty();
+    let status = match (ready, degraded.is_empty()) {
+        (true, true) => "healthy",
+        (true, false) => "degraded",
+        (false, _) => "unhealthy",
+    };
+    let mut body = json!({"status": status, "check": "ready", "core_version": VERSION});
+    if !ready {
+        body["failing"] = unready.into();
     }
-    (healthy, body.to_string())
+    if !degraded.is_empty() {
+        body["degraded"] = degraded.into();
+    }
+    (ready, body.to_string())
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::{ProcessorType, WebhookProcessor, field::Field};
-use crate::{event::WebhookEvent, extract::Need};
+use crate::{event::WebhookEvent, extract::Need, raw::Raw};
 
 /// Describes a processor. The attribute writes it; by hand it is put together like this:
 ///
@@ -46,6 +46,8 @@ pub struct ProcessorSpec {
     pub coalesce: bool,
     /// Events that mean deletion, and what they delete.
     pub delete: Option<DeleteSpec>,
+    /// What its items, updated or deleted, carry beside the tool's own fields.
+    pub enrich: Option<fn(&WebhookEvent, Raw) -> Raw>,
     /// When failed attempts are repeated.
     pub retry: RetryPolicy,
     /// The time one attempt may take.
@@ -78,6 +80,7 @@ impl ProcessorSpec {
             key: &[],
             coalesce: false,
             delete: None,
+            enrich: None,
             retry: RetryPolicy::DEFAULT,
             timeout: Self::DEFAULT_TIMEOUT,
             needs: &[],
@@ -169,7 +172,35 @@ impl ProcessorSpec {
     #[must_use]
     pub const fn delete(self, on: &'static [&'static str], pointer: &'static str) -> Self {
         Self {
-            delete: Some(DeleteSpec { on, pointer }),
+            delete: Some(DeleteSpec {
+                on,
+                when: &[],
+                pointer,
+            }),
+            ..self
+        }
+    }
+
+    /// Further conditions of [`delete`](Self::delete), which is said before: all of them must hold.
+    #[must_use]
+    pub const fn delete_when(self, conditions: &'static [Condition]) -> Self {
+        let Some(delete) = self.delete else {
+            return self;
+        };
+        Self {
+            delete: Some(DeleteSpec {
+                when: conditions,
+                ..delete
+            }),
+            ..self
+        }
+    }
+
+    /// Adds to each item, updated or deleted, what the mapping needs beside the tool's own fields.
+    #[must_use]
+    pub const fn enrich(self, enrich: fn(&WebhookEvent, Raw) -> Raw) -> Self {
+        Self {
+            enrich: Some(enrich),
             ..self
         }
     }
@@ -236,10 +267,9 @@ impl ProcessorSpec {
 
     /// Whether the event deletes by declaration, without running the handler.
     pub fn deletes(&self, event: &WebhookEvent) -> bool {
-        let (Some(delete), Some(name)) = (&self.delete, event.name()) else {
-            return false;
-        };
-        delete.on.contains(&name)
+        self.delete
+            .as_ref()
+            .is_some_and(|delete| delete.is_meant_by(event))
     }
 
     /// Whether the processor runs once for each selector rather than once for the event.
@@ -328,12 +358,26 @@ impl fmt::Display for Mismatch {
 // === DeleteSpec ===
 
 /// What events delete by declaration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DeleteSpec {
-    /// The event names that mean deletion; may be empty where only "not found" deletes.
+    /// The event names that mean deletion; may be empty where conditions or only "not found"
+    /// delete.
     pub on: &'static [&'static str],
+    /// Conditions that mean deletion, all of them together, and together with the name if names
+    /// are given.
+    pub when: &'static [Condition],
     /// The payload's object that is the deleted raw item.
     pub pointer: &'static str,
+}
+
+impl DeleteSpec {
+    fn is_meant_by(&self, event: &WebhookEvent) -> bool {
+        let is_declared = !(self.on.is_empty() && self.when.is_empty());
+        let is_named = |name| self.on.contains(&name);
+        is_declared
+            && (self.on.is_empty() || event.name().is_some_and(is_named))
+            && self.when.iter().all(|condition| condition.holds(event))
+    }
 }
 
 // === Condition ===
@@ -477,6 +521,7 @@ impl Default for RetryPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::EventParts;
 
     #[test]
     fn three_retries_wait_one_two_and_four_seconds() {
@@ -484,6 +529,36 @@ mod tests {
             .map(|retry| RetryPolicy::DEFAULT.delay(retry).as_secs())
             .collect();
         assert_eq!(delays, [1, 2, 4]);
+    }
+
+    #[test]
+    fn names_and_conditions_of_a_delete_must_agree() {
+        const DELETED: &[Condition] = &[Condition {
+            subject: Subject::Pointer("/action"),
+            test: Test::In(&[Literal::Str("deleted"), Literal::Str("moved")]),
+        }];
+        const SPEC: ProcessorSpec = ProcessorSpec::new("any", "/webhook");
+        let not_found_only = SPEC.delete(&[], "/issue").delete;
+        let by_condition = SPEC.delete(&[], "/issue").delete_when(DELETED).delete;
+        let by_both = SPEC.delete(&["issues"], "").delete_when(DELETED).delete;
+        for (delete, name, action, expected) in [
+            (not_found_only, "issues", "deleted", false),
+            (by_condition, "issues", "deleted", true),
+            (by_condition, "other", "moved", true),
+            (by_condition, "issues", "opened", false),
+            (by_both, "issues", "moved", true),
+            (by_both, "other", "moved", false),
+            (by_both, "issues", "opened", false),
+        ] {
+            let event = WebhookEvent::new(EventParts {
+                name: Some(name.into()),
+                body: format!(r#"{{"action":"{action}"}}"#).into(),
+                ..EventParts::default()
+            });
+            let spec = ProcessorSpec { delete, ..SPEC };
+            assert_eq!(spec.deletes(&event), expected, "{delete:?} {name} {action}");
+        }
+        assert!(SPEC.delete_when(DELETED).delete.is_none());
     }
 
     #[test]

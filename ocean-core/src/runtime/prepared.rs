@@ -67,10 +67,14 @@ impl<I: Integration> Prepared<I> {
             problems.extend(error);
             Vec::new()
         });
-        let state = I::state(&context).unwrap_or_else(|error| {
-            problems.extend(error);
-            StateMap::new()
-        });
+        // Without any state every processor would lack its own; the reason is told once.
+        let state = match I::state(&context) {
+            Ok(state) => state,
+            Err(error) => {
+                problems.extend(error);
+                return Err(problems);
+            }
+        };
         match Registry::build(processors, &declared, &spec.kinds(), &state) {
             Ok(registry) => problems.into_result(Self {
                 settings,

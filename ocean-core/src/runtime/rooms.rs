@@ -16,7 +16,7 @@ use crate::{
     integration::Integration,
     queue::{
         Feed, Queue,
-        embedded::{self, EmbeddedOptions},
+        embedded::{self, EmbeddedOptions, Owner},
         memory::{MemoryOptions, MemoryQueue},
     },
     supervisor::Supervisor,
@@ -38,6 +38,7 @@ pub(crate) fn queue<I: Integration>(
             let options = EmbeddedOptions {
                 max_pending_bytes: settings.max_pending_bytes.get(),
                 retention: settings.retention,
+                owner: Some(owner(&prepared.settings)),
                 clock: prepared.clock,
                 ..EmbeddedOptions::new(&settings.folder)
             };
@@ -53,6 +54,20 @@ pub(crate) fn queue<I: Integration>(
             });
             Ok((Arc::new(queue), feed))
         }
+    }
+}
+
+/// Whose events the store holds: those of another installation must not end in this one's catalog.
+fn owner(settings: &Settings) -> Owner {
+    let catalog = match settings.catalog {
+        CatalogKind::Port => "port",
+        CatalogKind::Local => "local",
+        CatalogKind::DryRun => "dry-run",
+    };
+    Owner {
+        integration: settings.integration.kind.clone(),
+        identifier: settings.integration.identifier.clone(),
+        catalog: catalog.to_owned(),
     }
 }
 
@@ -121,6 +136,7 @@ fn port_options<I: Integration>(settings: &Settings) -> PortOptions {
         batch: BatchOptions {
             max_upserts: port.batch_max_length,
             max_bytes: port.batch_max_bytes,
+            max_deletes: port.delete_batch_max_length,
             ..BatchOptions::default()
         },
         http: HttpOptions {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ocean_core::{
-    Need, Outcome, RawResults, SelectorType,
+    Need, Outcome, Raw, RawResults, SelectorType, WebhookEvent,
     catalog::{Processing, Written},
     processor::ProcessorSpec,
     queue::{Change, RunState, WriteKind},
@@ -95,6 +95,23 @@ async fn a_declared_delete_needs_no_handler() {
     world.done(deleted).await;
     assert_eq!(world.catalog.writes(), ["+ issue/A", "- issue/A"]);
     assert_eq!(world.calls().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn updated_and_deleted_items_are_enriched_alike() {
+    fn with_event(event: &WebhookEvent, raw: Raw) -> Raw {
+        raw.with("key", &event.name())
+    }
+    let spec = ISSUES.delete(&["deleted"], "").enrich(with_event);
+    let world = Setup::new().processor(spec, update).start();
+    let updated = world.send_named("A", "updated");
+    let deleted = world.send_named("A", "deleted");
+    world.done(updated).await;
+    world.done(deleted).await;
+    assert_eq!(
+        world.catalog.writes(),
+        ["+ issue/updated", "- issue/deleted"]
+    );
 }
 
 #[tokio::test(start_paused = true)]

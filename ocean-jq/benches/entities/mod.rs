@@ -3,13 +3,13 @@
 //! The documents are made up; sizes and structure follow what the tools send.
 
 /// A document and the expressions of its mapping.
-pub struct Entity {
-    pub name: &'static str,
-    pub document: String,
-    pub expressions: &'static [&'static str],
+pub(crate) struct Entity {
+    pub(crate) name: &'static str,
+    pub(crate) document: String,
+    pub(crate) expressions: &'static [&'static str],
 }
 
-pub fn all() -> [Entity; 3] {
+pub(crate) fn all() -> [Entity; 3] {
     [
         Entity {
             name: "jira",
@@ -94,12 +94,12 @@ const KUBERNETES: [&str; 17] = [
 ];
 
 /// A program that only makes and folds values.
-pub const GENERATORS: &str = "[range(2000) | select(. % 3 == 0) | {k: (. % 7), v: .}] | group_by(.k) | map({k: .[0].k, s: (map(.v) | add)})";
+pub(crate) const GENERATORS: &str = "[range(2000) | select(. % 3 == 0) | {k: (. % 7), v: .}] | group_by(.k) | map({k: .[0].k, s: (map(.v) | add)})";
 
 /// A program that only matches and replaces, over a long text.
-pub const REGEXES: &str = "[.[] | gsub(\"(?<word>[a-z]+)-(?<number>\\\\d+)\"; \"\\(.number)_\\(.word)\") | scan(\"\\\\d+\")] | length";
+pub(crate) const REGEXES: &str = "[.[] | gsub(\"(?<word>[a-z]+)-(?<number>\\\\d+)\"; \"\\(.number)_\\(.word)\") | scan(\"\\\\d+\")] | length";
 
-pub fn regex_input() -> String {
+pub(crate) fn regex_input() -> String {
     let lines: Vec<String> = (0..200)
         .map(|n| {
             format!(
@@ -200,7 +200,7 @@ fn pull_request() -> String {
 fn kubernetes() -> String {
     let containers: Vec<String> = (0..6)
         .map(|container| {
-            let env: Vec<String> = (0..75)
+            let env: Vec<String> = (0..100)
                 .map(|n| {
                     let prefix = if n % 4 == 0 { "APP" } else { "SYS" };
                     format!(r#"{{"name":"{prefix}_SETTING_{container}_{n}","value":"value {n} of container {container}"}}"#)

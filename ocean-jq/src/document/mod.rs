@@ -63,7 +63,7 @@ pub(crate) enum Node {
 pub struct Document {
     text: String,
     nodes: Vec<Node>,
-    /// Per object of many keys: positions of its entries in order of their keys.
+    /// Per object of many keys: positions of its entries in order of their hashes and keys.
     sorted: Vec<u32>,
     root: Node,
 }
@@ -139,6 +139,20 @@ impl Document {
     /// The value of the whole document.
     pub fn root(&self) -> Value<'_> {
         self.value_of(self.root, ROOT)
+    }
+
+    /// The memory that the document holds on the heap, in bytes.
+    ///
+    /// ```
+    /// use ocean_jq::Document;
+    /// let document = Document::parse(br#"{"a": [1, 2, 3]}"#)?;
+    /// assert!(document.heap_bytes() >= 16 * 5);
+    /// # Ok::<(), ocean_jq::ParseError>(())
+    /// ```
+    pub fn heap_bytes(&self) -> usize {
+        self.text.capacity()
+            + self.nodes.capacity() * size_of::<Node>()
+            + self.sorted.capacity() * size_of::<u32>()
     }
 
     fn node(&self, id: u32) -> Node {
@@ -232,7 +246,7 @@ impl Document {
             return None;
         };
         if count as usize > SCAN_LIMIT {
-            return self.get_sorted(first, count, key);
+            return self.get_sorted(first, count, key, wanted);
         }
         let entries = &self.nodes[first as usize..first as usize + 2 * count as usize];
         for (at, entry) in entries.chunks_exact(2).enumerate() {
@@ -246,15 +260,21 @@ impl Document {
         None
     }
 
-    fn get_sorted(&self, first: u32, count: u32, key: &str) -> Option<Value<'_>> {
+    fn get_sorted(&self, first: u32, count: u32, key: &str, wanted: u32) -> Option<Value<'_>> {
         let Node::Index(from) = self.nodes[first as usize - 1] else {
             return None;
         };
         let order = &self.sorted[from as usize..from as usize + count as usize];
-        let found = order
-            .binary_search_by(|&position| self.key_text(first + 2 * position).cmp(key))
-            .ok()?;
-        Some(self.value(first + 2 * order[found] + 1))
+        let found =
+            order.binary_search_by(
+                |&position| match self.nodes[(first + 2 * position) as usize] {
+                    Node::Str { start, len, hash } => hash
+                        .cmp(&wanted)
+                        .then_with(|| self.key_bytes(start, len).cmp(key.as_bytes())),
+                    _ => std::cmp::Ordering::Less,
+                },
+            );
+        Some(self.value(first + 2 * order[found.ok()?] + 1))
     }
 }
 
@@ -350,10 +370,10 @@ impl Document {
     fn index_children(&mut self, children: &[Node]) {
         let mut order: Vec<u32> = (0..children.len() as u32 / 2).collect();
         let key = |position: &u32| match children[2 * *position as usize] {
-            Node::Str { start, len, .. } => self.slice(start, len),
-            _ => "",
+            Node::Str { start, len, hash } => (hash, self.key_bytes(start, len)),
+            _ => (0, &[][..]),
         };
-        order.sort_by(|left, right| key(left).cmp(key(right)));
+        order.sort_by(|left, right| key(left).cmp(&key(right)));
         self.nodes.push(Node::Index(self.sorted.len() as u32));
         self.sorted.append(&mut order);
     }

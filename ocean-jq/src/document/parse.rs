@@ -311,7 +311,15 @@ impl Parser<'_> {
         let count = (self.pending.len() - from) / 2;
         let mut order: Vec<u32> = (0..count as u32).collect();
         let key = |position: &u32| self.key_of(self.pending[from + 2 * *position as usize]);
-        order.sort_by(|left, right| key(left).cmp(key(right)).then(left.cmp(right)));
+        let hash = |position: &u32| match self.pending[from + 2 * *position as usize] {
+            Node::Str { hash, .. } => hash,
+            _ => 0,
+        };
+        // By hash first: equal hashes, which only hostile keys have, fall back on the text.
+        order.sort_unstable_by(|left, right| {
+            let by_key = || key(left).cmp(key(right)).then(left.cmp(right));
+            hash(left).cmp(&hash(right)).then_with(by_key)
+        });
         let repeated = order.windows(2).any(|pair| key(&pair[0]) == key(&pair[1]));
         if repeated {
             let mut keep = vec![true; count];

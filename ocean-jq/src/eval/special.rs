@@ -547,7 +547,15 @@ impl<'a> Ctx<'a> {
             ctx.charge_items(1)
         })?;
         if input.kind() != Kind::Array {
-            let keys = Value::array(keys);
+            // The message shows the keys as the reference has them: arrays of outputs.
+            let shown = |value| {
+                if key.single {
+                    Value::array(vec![value])
+                } else {
+                    value
+                }
+            };
+            let keys = Value::array(keys.into_iter().take(32).map(shown).collect());
             return Err(super::type_error2(&input, &keys, problem));
         }
         Ok((input.items().collect(), keys))

@@ -14,7 +14,7 @@ use ocean_jq::{Document, Limits, Options, Program, Value, normalize};
 
 const SEEDS: &str = include_str!("seeds.txt");
 
-pub const INPUTS: [&str; 12] = [
+pub(crate) const INPUTS: [&str; 12] = [
     "null",
     "{\"a\":1,\"b\":[1,2,{\"c\":\"x\"}],\"d\":null}",
     "[3,1,2]",
@@ -211,10 +211,10 @@ const REGEXES: [&str; 16] = [
 ];
 
 /// xorshift64*: reproducible from a seed, no dependency.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Random {
+    pub(crate) fn new(seed: u64) -> Random {
         Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
@@ -288,7 +288,7 @@ fn mutate(text: &str, random: &mut Random) -> String {
 }
 
 /// A program text, valid or not.
-pub fn program(random: &mut Random) -> String {
+pub(crate) fn program(random: &mut Random) -> String {
     let seeds: Vec<&str> = SEEDS.lines().collect();
     match random.below(10) {
         0 => (0..random.below(14))
@@ -354,7 +354,7 @@ fn execute(text: &str, inputs: &[Document], random: &mut Random) -> u64 {
 }
 
 /// Fuzzes until the time or the executions are used up; returns the executions.
-pub fn run(seed: u64, time: Duration, max_executions: u64) -> u64 {
+pub(crate) fn run(seed: u64, time: Duration, max_executions: u64) -> u64 {
     let current = Arc::new(Mutex::new(String::new()));
     let shown = Arc::clone(&current);
     let default_hook = std::panic::take_hook();

@@ -57,6 +57,13 @@ pub(super) fn spec(
     if let Some(delete) = &processor.delete {
         let (on, pointer) = (&delete.on, &delete.pointer);
         parts.push(quote!(.delete(&[#(#on),*], #pointer)));
+        if !delete.when.is_empty() {
+            let conditions = delete.when.iter().map(|c| condition(c, &private));
+            parts.push(quote!(.delete_when(&[#(#conditions),*])));
+        }
+    }
+    if let Some(enrich) = &processor.enrich {
+        parts.push(quote!(.enrich(#enrich)));
     }
     parts.extend(retry.map(|retry| quote!(.retry(#retry))));
     if let Some(timeout) = processor.timeout {

@@ -27,7 +27,12 @@ const KEYS: &[(&str, &str)] = &[
     ("key", r#"key = "/issue/id""#),
     ("coalesce", "coalesce"),
     ("delete_on", r#"delete_on = ["issue_deleted"]"#),
+    (
+        "delete_when",
+        r#"delete_when(pointer = "/action", eq = "deleted")"#,
+    ),
     ("delete", r#"delete = "/issue""#),
+    ("enrich", "enrich = path::to::function"),
     ("max_retries", "max_retries = 3"),
     ("initial_retry_delay", r#"initial_retry_delay = "1s""#),
     ("max_retry_delay", r#"max_retry_delay = "30s""#),
@@ -90,7 +95,9 @@ pub(crate) struct Keys {
     pub(crate) key: Option<Keyed<Vec<LitStr>>>,
     pub(crate) coalesce: Option<Keyed<()>>,
     pub(crate) delete_on: Option<Keyed<Vec<LitStr>>>,
+    pub(crate) delete_when: Vec<Condition>,
     pub(crate) delete: Option<Keyed<LitStr>>,
+    pub(crate) enrich: Option<Keyed<ExprPath>>,
     pub(crate) max_retries: Option<Keyed<u32>>,
     pub(crate) initial_retry_delay: Option<Keyed<Duration>>,
     pub(crate) max_retry_delay: Option<Keyed<Duration>>,
@@ -144,7 +151,7 @@ impl Keys {
                 keys.meant.extend(meant);
                 continue;
             };
-            if name != "when" && keys.written(&name).is_some() {
+            if !name.ends_with("when") && keys.written(&name).is_some() {
                 let message = format!("`{name}` is given twice; keep one");
                 errors.at(&argument.key, message);
                 continue;
@@ -189,7 +196,9 @@ impl Keys {
             "key" => set!(key, pointers),
             "coalesce" => set!(coalesce, flag),
             "delete_on" => set!(delete_on, text_or_texts),
+            "delete_when" => self.delete_when.extend(condition(reader)),
             "delete" => set!(delete, pointer_or_root),
+            "enrich" => set!(enrich, function),
             "max_retries" => set!(max_retries, count),
             "initial_retry_delay" => set!(initial_retry_delay, duration),
             "max_retry_delay" => set!(max_retry_delay, duration),
@@ -244,11 +253,13 @@ fn condition(reader: Reader<'_>) -> Option<Condition> {
     let group = match &argument.value {
         Value::Nested(group) => group,
         value => {
-            let message = format!("`when` takes a condition in parentheses; write `{example}`");
+            let key = &argument.key;
+            let message = format!("`{key}` takes a condition in parentheses; write `{example}`");
             errors.at_span(value.span(&argument.key), message);
             return None;
         }
     };
+    let key = &argument.key;
     let arguments = args::parse(group.stream(), WHEN_KEYS[0].1, errors);
     let mut subject: Option<(Ident, Option<Subject>)> = None;
     let mut test: Option<(Ident, Option<Test>)> = None;
@@ -259,7 +270,7 @@ fn condition(reader: Reader<'_>) -> Option<Condition> {
             let meant = meant(&name, WHEN_KEYS);
             errors.at(
                 &argument.key,
-                unknown(&name, " of `when`", meant, WHEN_KEYS),
+                unknown(&name, &format!(" of `{key}`"), meant, WHEN_KEYS),
             );
             is_known = false;
             continue;
@@ -272,9 +283,9 @@ fn condition(reader: Reader<'_>) -> Option<Condition> {
         };
         if let Some(earlier) = earlier {
             let message = if *earlier == argument.key {
-                format!("`{name}` is given twice; keep one, or write a second `when(..)`")
+                format!("`{name}` is given twice; keep one, or write a second `{key}(..)`")
             } else {
-                format!("`{earlier}` and `{name}` exclude each other; write a second `when(..)`")
+                format!("`{earlier}` and `{name}` exclude each other; write a second `{key}(..)`")
             };
             errors.at(&argument.key, message);
             continue;
@@ -305,11 +316,11 @@ fn condition(reader: Reader<'_>) -> Option<Condition> {
     if !lack.is_empty() && is_known {
         errors.at_span(group.delim_span().join(), lack);
     }
-    let (key, test) = test?;
+    let (test_key, test) = test?;
     let (subject, test) = (subject?.1?, test?);
     if matches!(subject, Subject::Header(_)) && compares_other_than_text(&test) {
         errors.at(
-            key,
+            test_key,
             "headers are text; compare with a string, such as `eq = \"push\"`",
         );
         return None;
@@ -317,7 +328,7 @@ fn condition(reader: Reader<'_>) -> Option<Condition> {
     Some(Condition {
         subject,
         test,
-        span: argument.key.span(),
+        span: key.span(),
     })
 }
 

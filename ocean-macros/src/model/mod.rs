@@ -37,6 +37,7 @@ pub(crate) struct Processor {
     pub(crate) key: Vec<LitStr>,
     pub(crate) coalesce: bool,
     pub(crate) delete: Option<Delete>,
+    pub(crate) enrich: Option<ExprPath>,
     pub(crate) retry: Retry,
     pub(crate) timeout: Option<Duration>,
     pub(crate) hooks: Hooks,
@@ -52,6 +53,7 @@ pub(crate) enum Events {
 /// What it deletes by declaration.
 pub(crate) struct Delete {
     pub(crate) on: Vec<LitStr>,
+    pub(crate) when: Vec<Condition>,
     pub(crate) pointer: LitStr,
 }
 
@@ -80,12 +82,12 @@ pub(crate) struct Declared {
 impl Processor {
     /// Checks what was written. There is a processor if and only if no mistake was found.
     pub(crate) fn check(arguments: &[Argument], item: &Item, errors: &mut Errors) -> Declared {
-        let keys = Keys::read(arguments, errors);
+        let mut keys = Keys::read(arguments, errors);
         check_item(item, &keys, errors);
         let path = checked_path(&keys, errors);
         let events = checked_events(&keys, errors);
         let kinds = checked_kinds(&keys, item, errors);
-        let delete = checked_delete(&keys, &events, errors);
+        let delete = checked_delete(&mut keys, &events, errors);
         let name = checked_name(&keys, item, errors);
         let retry = checked_retry(&keys, errors);
         check_conditions(&keys.when, errors);
@@ -114,6 +116,7 @@ impl Processor {
             key: value_or_default(keys.key),
             coalesce: keys.coalesce.is_some(),
             delete,
+            enrich: keys.enrich.map(|function| function.value),
             retry,
             timeout: keys.timeout.map(|timeout| timeout.value),
             hooks: Hooks {
@@ -221,6 +224,8 @@ fn checked_kinds(keys: &Keys, item: &Item, errors: &mut Errors) -> Option<Vec<Li
         ("kinds", "an action processor updates no entities"),
         ("delete", "an action processor deletes no entities"),
         ("delete_on", "an action processor deletes no entities"),
+        ("delete_when", "an action processor deletes no entities"),
+        ("enrich", "an action processor has no items to enrich"),
     ] {
         if let Some(key) = keys.written(name) {
             let message =
@@ -235,14 +240,17 @@ fn computes_kinds(item: &Item) -> bool {
     matches!(item, Item::Block(block) if block.has("matching_kinds"))
 }
 
-fn checked_delete(keys: &Keys, events: &Events, errors: &mut Errors) -> Option<Delete> {
-    if let (Some(delete_on), None) = (keys.written("delete_on"), keys.written("delete")) {
-        let message = format!(
-            "`delete_on` needs the object to delete; add `{}`, or `delete = \"\"` for the whole payload",
-            example("delete")
-        );
-        errors.at(delete_on, message);
+fn checked_delete(keys: &mut Keys, events: &Events, errors: &mut Errors) -> Option<Delete> {
+    for name in ["delete_on", "delete_when"] {
+        if let (Some(key), None) = (keys.written(name), keys.written("delete")) {
+            let message = format!(
+                "`{name}` needs the object to delete; add `{}`, or `delete = \"\"` for the whole payload",
+                example("delete")
+            );
+            errors.at(key, message);
+        }
     }
+    check_conditions(&keys.delete_when, errors);
     let on = keys
         .delete_on
         .as_ref()
@@ -271,8 +279,11 @@ fn checked_delete(keys: &Keys, events: &Events, errors: &mut Errors) -> Option<D
             format!("no event `{text}` reaches this processor; {problem}"),
         );
     }
+    let on = on.to_vec();
+    let when = std::mem::take(&mut keys.delete_when);
     keys.delete.as_ref().map(|delete| Delete {
-        on: on.to_vec(),
+        on,
+        when,
         pointer: delete.value.clone(),
     })
 }

@@ -53,6 +53,17 @@ impl issue {
         .key(&["/repository/id", "/issue/id"])
         .coalesce()
         .delete(&["deleted"], "/issue")
+        .delete_when(
+            &[
+                ::ocean_core::__private::Condition {
+                    subject: ::ocean_core::__private::Subject::Pointer("/action"),
+                    test: ::ocean_core::__private::Test::Eq(
+                        ::ocean_core::__private::Literal::Str("deleted"),
+                    ),
+                },
+            ],
+        )
+        .enrich(with_project)
         .retry(::ocean_core::__private::RetryPolicy {
             max_retries: 5u32,
             initial_delay: ::ocean_core::__private::Duration::new(1u64, 500000000u32),

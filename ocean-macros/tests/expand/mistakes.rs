@@ -20,7 +20,7 @@ impl issue {
     );
 }
 ::core::compile_error! {
-    "unknown key `kind`; did you mean `kinds`?\nthe keys are `path`, `kinds`, `event`, `events`, `event_prefix`, `when`, `requires`, `guard`, `key`, `coalesce`, `delete_on`, `delete`, `max_retries`, `initial_retry_delay`, `max_retry_delay`, `exponential_base`, `timeout`, `authenticate`, `validate`, `on_error`, `name`, `action` and `crate`"
+    "unknown key `kind`; did you mean `kinds`?\nthe keys are `path`, `kinds`, `event`, `events`, `event_prefix`, `when`, `requires`, `guard`, `key`, `coalesce`, `delete_on`, `delete_when`, `delete`, `enrich`, `max_retries`, `initial_retry_delay`, `max_retry_delay`, `exponential_base`, `timeout`, `authenticate`, `validate`, `on_error`, `name`, `action` and `crate`"
 }
 ::core::compile_error! {
     "a webhook processor is asynchronous; write `async fn issue`"

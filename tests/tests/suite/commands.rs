@@ -272,7 +272,7 @@ async fn events_are_found_by_their_ordering_key() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|one| one["id"].to_string())
+        .map(|one| one["id"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(ids, [wanted]);
 }

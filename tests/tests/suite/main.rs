@@ -5,8 +5,10 @@
 
 mod commands;
 mod crash;
+mod dev;
 mod door;
 mod fates;
+mod github;
 mod guide;
 mod house;
 mod jira;

@@ -24,6 +24,23 @@ pub(super) struct Accept {
 pub(super) struct Command {
     pub(super) action: Action,
     pub(super) reply: Reply,
+    /// What was done to the first of its events; a large action takes several transactions.
+    pub(super) results: Vec<ActionResult>,
+}
+
+impl Command {
+    pub(super) fn new(action: Action, reply: Reply) -> Self {
+        Self {
+            action,
+            reply,
+            results: Vec::new(),
+        }
+    }
+
+    /// The events that nothing was done to yet.
+    pub(super) fn left(&self) -> &[EventId] {
+        &self.action.ids()[self.results.len()..]
+    }
 }
 
 /// Where the result of an action goes.

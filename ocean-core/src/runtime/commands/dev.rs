@@ -12,13 +12,16 @@ use crate::{
     processor::Registered,
     runtime::{
         cli::DevArgs,
-        config::Layers,
+        config::{Layers, data_folder},
         prepared::Prepared,
         server::{self, Listening},
     },
     supervisor::Supervisor,
 };
 use std::sync::Arc;
+
+/// The folder of `dev` in the data folder.
+pub(super) const FOLDER: &str = "dev";
 
 /// Runs the server against the integration's stand-in and the local catalog.
 pub(super) fn dev<I: Integration>(
@@ -71,6 +74,12 @@ pub(super) fn settings<I: Integration>(layers: &mut Layers, api: &str) {
     for (name, value) in fixed {
         layers.set(name, Value::from(value));
     }
+    // Apart from what `run` keeps: a backlog of real events must never end in a stand-in.
+    let folder = data_folder(layers).join(FOLDER);
+    layers.set(
+        "OCEAN__QUEUE__PATH",
+        folder.to_string_lossy().into_owned().into(),
+    );
     // A webhook registered at the stand-in would be nonsense, and a public address is not needed.
     layers.remove("OCEAN__BASE_URL");
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::table::table;
 use crate::{
+    admin::view,
     event::EventId,
     processor::lane_of_key,
     queue::{
@@ -75,6 +76,8 @@ where
     let mut ids = Vec::new();
     let mut filter = filter(selection, vec![EventState::Done, EventState::Dead])?;
     filter.limit = PAGE;
+    // A replay has the date of the event it repeats; replaying it as well would double the effect.
+    filter.replays = false;
     loop {
         let page = journal.list(&filter)?;
         let Some(last) = page.last() else { break };
@@ -141,6 +144,7 @@ fn list(
     filter.limit = arguments.limit;
     let events = journal.list(&filter)?;
     if arguments.json {
+        let events: Vec<_> = events.iter().map(view::summary).collect();
         return print(&format!("{}\n", serde_json::to_string_pretty(&events)?));
     }
     if events.is_empty() {
@@ -187,16 +191,7 @@ fn show(journal: &dyn Journal, id: &str, json: bool) -> anyhow::Result<()> {
         bail!("there is no event `{id}`")
     };
     if json {
-        let body: serde_json::Value = serde_json::from_slice(stored.event.body())
-            .unwrap_or_else(|_| String::from_utf8_lossy(stored.event.body()).into());
-        let event = serde_json::json!({
-            "event": summary,
-            "restarts": stored.restarts,
-            "headers": stored.event.headers(),
-            "query": stored.event.query(),
-            "body": body,
-            "story": stored.story,
-        });
+        let event = view::event(&summary, &stored);
         return print(&format!("{}\n", serde_json::to_string_pretty(&event)?));
     }
     print(&life(&summary, &stored))
@@ -300,7 +295,10 @@ fn tail(journal: &dyn Journal, json: bool) -> anyhow::Result<()> {
         for event in fresh.iter().rev() {
             last = event.id;
             if json {
-                print(&format!("{}\n", serde_json::to_string(event)?))?;
+                print(&format!(
+                    "{}\n",
+                    serde_json::to_string(&view::summary(event))?
+                ))?;
             } else {
                 print(&format!("{}\n", row(event).join("  ").trim_end()))?;
             }

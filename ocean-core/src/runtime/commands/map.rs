@@ -10,7 +10,6 @@ use crate::{
     mapping::{self, Mapping},
     outcome::RawResults,
     processor::{Registered, Registry},
-    raw::Raw,
     runtime::{
         cli::MapArgs,
         config::{Layers, Spec, jq_environment},
@@ -26,7 +25,7 @@ pub(crate) fn map<I: Integration>(
 ) -> anyhow::Result<()> {
     let mapping = load_mapping::<I>(registered, layers, arguments.mapping.as_deref())?;
     let input = read(&arguments.input)?;
-    let items = items(input).with_context(|| {
+    let items = mapping::read_items(&input).with_context(|| {
         format!(
             "{} is neither a JSON object nor an array of objects",
             arguments.input.display()
@@ -73,13 +72,4 @@ pub(super) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
         text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     }
     Ok(text)
-}
-
-fn items(text: Vec<u8>) -> anyhow::Result<Vec<Raw>> {
-    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
-    match first {
-        Some(b'[') => Ok(serde_json::from_slice(&text)?),
-        Some(b'{') => Ok(vec![Raw::parse(text)?]),
-        _ => anyhow::bail!("the text starts with neither a brace nor a bracket"),
-    }
 }

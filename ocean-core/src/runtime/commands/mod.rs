@@ -1,7 +1,11 @@
 //! The commands. They print to standard output and fail with `anyhow`: together they are every
 //! integration's `main`.
 
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use serde_json::Value;
 
@@ -13,7 +17,8 @@ use super::{
     server,
 };
 use crate::{
-    error::StartError, integration::Integration, processor::Registered, supervisor::Supervisor,
+    error::StartError, integration::Integration, processor::Registered, queue::embedded,
+    supervisor::Supervisor,
 };
 
 mod check;
@@ -32,9 +37,13 @@ const MISUSE: u8 = 2;
 pub(super) fn dispatch<I: Integration>(arguments: Cli, processors: Vec<Registered>) -> ExitCode {
     let layers = match layers(&arguments) {
         Ok(layers) => layers,
+        // `check` says 1 whatever is wrong.
+        Err(problems) if matches!(arguments.command, Some(Command::Check(_))) => {
+            return failure(&problems);
+        }
         Err(problems) => return misuse(&problems),
     };
-    let folder = data_folder(&layers);
+    let folder = store_folder(data_folder(&layers));
     let result = match arguments.command.unwrap_or(Command::Run) {
         Command::Run => return run::<I>(&layers, processors),
         Command::Dev(arguments) => return dev::dev::<I>(layers, processors, &arguments),
@@ -62,13 +71,31 @@ pub(super) fn dispatch<I: Integration>(arguments: Cli, processors: Vec<Registere
     }
 }
 
+/// The folder that operators mean: that of `run`, or where there is none that of `dev`.
+fn store_folder(folder: PathBuf) -> PathBuf {
+    let dev = folder.join(dev::FOLDER);
+    let has_store = |folder: &Path| folder.join(embedded::FILE).exists();
+    if !has_store(&folder) && has_store(&dev) {
+        dev
+    } else {
+        folder
+    }
+}
+
+/// All settings given. The environment wins over the command line, as upstream has it.
 fn layers(arguments: &Cli) -> Result<Layers, StartError> {
     let mut layers = Layers::read(Path::new("."))?;
-    if let Some(port) = arguments.port {
-        layers.set("APPLICATION__PORT", Value::from(port));
-    }
-    if let Some(level) = &arguments.log_level {
-        layers.set("APPLICATION__LOG_LEVEL", Value::from(level.clone()));
+    let given = [
+        ("APPLICATION__PORT", arguments.port.map(Value::from)),
+        (
+            "APPLICATION__LOG_LEVEL",
+            arguments.log_level.clone().map(Value::from),
+        ),
+    ];
+    for (name, value) in given {
+        if let (Some(value), None) = (value, layers.get(name)) {
+            layers.set(name, value);
+        }
     }
     Ok(layers)
 }

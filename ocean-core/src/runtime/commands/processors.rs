@@ -1,9 +1,10 @@
 //! `processors`: what is registered, and how events find it.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{events::print, table::table};
 use crate::{
+    admin::view,
     integration::Integration,
     processor::{Registered, Registry},
     runtime::config::{Layers, Settings, Spec},
@@ -58,29 +59,9 @@ fn sources<I: Integration>(layers: &Layers) -> Option<Vec<Source>> {
 }
 
 fn describe(one: &Registered, sources: &[Source]) -> Value {
-    let spec = &one.spec;
-    json!({
-        "name": spec.name,
-        "path": spec.path,
-        "type": spec.processor_type,
-        "kinds": spec.kinds,
-        "filter": filter(one),
-        "requires": spec.requires,
-        "key": spec.key,
-        "coalesce": spec.coalesce,
-        "delete_on": spec.delete.map(|delete| delete.on),
-        "delete": spec.delete.map(|delete| delete.pointer),
-        "retries": {
-            "max_retries": spec.retry.max_retries,
-            "initial_delay_seconds": spec.retry.initial_delay.as_secs_f64(),
-            "max_delay_seconds": spec.retry.max_delay.as_secs_f64(),
-            "exponential_base": spec.retry.exponential_base,
-        },
-        "timeout_seconds": spec.timeout.as_secs_f64(),
-        "verifier": verifier(spec.path, sources),
-        "docs": spec.docs,
-        "location": spec.location.to_string(),
-    })
+    let mut processor = view::processor(one);
+    processor["verifier"] = verifier(one.spec.path, sources).into();
+    processor
 }
 
 /// The declared conditions, each as words.

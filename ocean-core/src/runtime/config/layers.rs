@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 
 use serde_json::{Map, Value};
 
-use crate::error::StartError;
+use crate::{error::StartError, names::snake_case};
 
 /// All settings given, as one tree in snake case, with `ocean` and `application` at the root.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +50,10 @@ impl Layers {
         let mut root = Map::new();
         if let Some(yaml) = yaml {
             let file: Value = serde_saphyr::from_str(yaml)
-                .map_err(|error| format!("config.yaml is not valid YAML: {error}"))?;
+                // A snippet of the file may hold a secret.
+                .map_err(|error| {
+                    format!("config.yaml is not valid YAML: {}", error.without_snippet())
+                })?;
             let variables: BTreeMap<&str, &str> = dotenv
                 .iter()
                 .chain(environment)
@@ -211,25 +214,18 @@ fn snake_keys(value: Value) -> Value {
     }
 }
 
-/// `atlassianUserEmail` as `atlassian_user_email`; snake case stays as it is.
-pub(crate) fn snake_case(name: &str) -> String {
-    let mut out = String::with_capacity(name.len() + 4);
-    let mut previous_lower = false;
-    for letter in name.chars() {
-        if letter.is_uppercase() && previous_lower {
-            out.push('_');
-        }
-        previous_lower = letter.is_lowercase() || letter.is_ascii_digit();
-        out.extend(letter.to_lowercase());
-    }
-    out
-}
-
 fn dotenv(path: &Path) -> Result<Vec<(String, String)>, String> {
     match fs::File::open(path) {
         Ok(file) => dotenvy::from_read_iter(file)
-            .collect::<Result<_, _>>()
-            .map_err(|error| format!("{} cannot be read: {error}", path.display())),
+            .enumerate()
+            .map(|(index, entry)| {
+                // The error's own text shows the line, which may hold a secret.
+                entry.map_err(|_| {
+                    let number = index + 1;
+                    format!("{}: entry {number} is not NAME=value", path.display())
+                })
+            })
+            .collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
     }
@@ -359,14 +355,23 @@ mod tests {
     }
 
     #[test]
-    fn camel_case_becomes_snake_case() {
-        for (name, expected) in [
-            ("jiraHost", "jira_host"),
-            ("jira_host", "jira_host"),
-            ("OAuth2Token", "oauth2_token"),
-            ("enableTLS", "enable_tls"),
-        ] {
-            assert_eq!(snake_case(name), expected);
-        }
+    fn a_broken_file_never_shows_what_stands_in_it() {
+        let folder = tempfile::TempDir::new().unwrap();
+        fs::write(
+            folder.path().join(".env"),
+            "A=1\nOCEAN__PORT__CLIENT_SECRET='s3cret\n",
+        )
+        .unwrap();
+        fs::write(
+            folder.path().join("config.yaml"),
+            "port: { clientSecret: s3cret: [\n",
+        )
+        .unwrap();
+        let error = Layers::read(folder.path()).unwrap_err().to_string();
+        assert!(
+            error.contains(".env") && error.contains("config.yaml"),
+            "{error}"
+        );
+        assert!(!error.contains("s3cret"), "{error}");
     }
 }

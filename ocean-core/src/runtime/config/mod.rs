@@ -69,6 +69,7 @@ pub(crate) struct PortSettings {
     pub(crate) initialize_resources: bool,
     pub(crate) resources_origin: Option<ResourcesOrigin>,
     pub(crate) batch_max_length: usize,
+    pub(crate) delete_batch_max_length: usize,
     pub(crate) batch_max_bytes: usize,
     pub(crate) verify_tls: bool,
 }
@@ -382,7 +383,10 @@ impl Reader<'_> {
             base_url: self.url("OCEAN__PORT__BASE_URL").unwrap_or_else(fallback),
             client_id,
             client_secret,
-            app_config_ttl: self.duration("OCEAN__PORT__PORT_APP_CONFIG_CACHE_TTL"),
+            // Below a second Port would be asked without pause.
+            app_config_ttl: self
+                .duration("OCEAN__PORT__PORT_APP_CONFIG_CACHE_TTL")
+                .max(Duration::from_secs(1)),
             feature_flags_ttl: self.duration("OCEAN__PORT__FEATURE_FLAGS_CACHE_TTL_SECONDS"),
             initialize_resources: self.flag("OCEAN__INITIALIZE_PORT_RESOURCES"),
             resources_origin: self.one_of(
@@ -398,6 +402,9 @@ impl Reader<'_> {
             batch_max_length: self
                 .parsed("OCEAN__UPSERT_ENTITIES_BATCH_MAX_LENGTH", positive)
                 .map_or(20, |length| length.get().min(20)),
+            delete_batch_max_length: self
+                .parsed("OCEAN__DELETE_ENTITIES_MAX_BATCH_SIZE", positive)
+                .map_or(100, |length| length.get().min(100)),
             batch_max_bytes: self.size("OCEAN__UPSERT_ENTITIES_BATCH_MAX_SIZE_IN_BYTES"),
             verify_tls: self.flag("OCEAN__SSL__PORT__VERIFY"),
         }
@@ -457,6 +464,13 @@ impl Reader<'_> {
     }
 
     fn queue(&mut self) -> QueueSettings {
+        // Starting without it would look healthy and consume nothing.
+        if self.flag("OCEAN__LIVE_EVENTS__IS_REDIS_STREAM_CONSUMER_ENABLED") {
+            self.problems.add(
+                "`OCEAN__LIVE_EVENTS__IS_REDIS_STREAM_CONSUMER_ENABLED`: this version does not \
+                 consume Redis streams; unset it and let senders post to this server",
+            );
+        }
         let kinds = [
             ("embedded", QueueKind::Embedded),
             ("memory", QueueKind::Memory),
@@ -591,6 +605,18 @@ mod tests {
         assert!(check(&given).unwrap().live_events);
         given[3].1 = r#"{"type":"ONCE"}"#;
         assert!(!check(&given).unwrap().live_events);
+    }
+
+    #[test]
+    fn redis_is_refused_rather_than_ignored() {
+        let mut given = ENOUGH.to_vec();
+        given.push((
+            "OCEAN__LIVE_EVENTS__IS_REDIS_STREAM_CONSUMER_ENABLED",
+            "true",
+        ));
+        assert!(check(&given).unwrap_err().to_string().contains("Redis"));
+        given[3].1 = "false";
+        assert!(check(&given).is_ok());
     }
 
     #[test]

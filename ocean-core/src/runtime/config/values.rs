@@ -56,19 +56,20 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
         .ok_or_else(|| format!("`{text}` is not a size; write 8GiB, 512MiB or bytes"))
 }
 
-/// An age, a size, or both separated by `/`; what is not given keeps its default.
+/// An age, a size, or an age and a size separated by `/`; what is not given keeps its default. A
+/// bare number is an age in first place and a size in second.
 pub(crate) fn retention(text: &str) -> Result<Retention, String> {
+    let wrong = |_| format!("`{text}` is not a retention; write 7d, 1GiB or 7d/1GiB");
     let mut retention = Retention::default();
-    for part in text.split('/') {
-        if let Ok(age) = duration(part) {
-            retention.age = age;
-        } else if let Ok(size) = bytes(part) {
-            retention.bytes = size;
-        } else {
-            return Err(format!(
-                "`{text}` is not a retention; write 7d, 1GiB or 7d/1GiB"
-            ));
+    match text.split_once('/') {
+        Some((age, size)) => {
+            retention.age = duration(age).map_err(wrong)?;
+            retention.bytes = bytes(size).map_err(wrong)?;
         }
+        None => match duration(text) {
+            Ok(age) => retention.age = age,
+            Err(_) => retention.bytes = bytes(text).map_err(wrong)?,
+        },
     }
     Ok(retention)
 }
@@ -116,27 +117,16 @@ mod tests {
     #[test]
     fn retention_takes_age_size_or_both() {
         let day = Duration::from_secs(86_400);
-        assert_eq!(
-            retention("7d/1GiB"),
-            Ok(Retention {
-                age: day * 7,
-                bytes: 1 << 30
-            })
-        );
-        assert_eq!(
-            retention("1d"),
-            Ok(Retention {
-                age: day,
-                bytes: 1 << 30
-            })
-        );
-        assert_eq!(
-            retention("2GiB / 1d"),
-            Ok(Retention {
-                age: day,
-                bytes: 2 << 30
-            })
-        );
-        assert!(retention("forever").is_err());
+        let check = |text, age, bytes| {
+            assert_eq!(retention(text), Ok(Retention { age, bytes }), "{text}");
+        };
+        check("7d/1GiB", day * 7, 1 << 30);
+        check("1d", day, 1 << 30);
+        check("86400", day, 1 << 30);
+        check("2GiB", day * 7, 2 << 30);
+        check("1d / 1073741824", day, 1 << 30);
+        for text in ["forever", "1GiB/1d", "1d/2d"] {
+            assert!(retention(text).is_err(), "{text}");
+        }
     }
 }

@@ -18,7 +18,9 @@ use ocean_core::{prelude::*, processor::RetryPolicy};
     key = ["/repository/id", "/issue/id"],
     coalesce,
     delete_on = ["deleted"],
+    delete_when(pointer = "/action", ne = "restored"),
     delete = "/issue",
+    enrich = enriched,
     max_retries = 5,
     initial_retry_delay = "500ms",
     max_retry_delay = 60,
@@ -32,6 +34,10 @@ use ocean_core::{prelude::*, processor::RetryPolicy};
 )]
 async fn issue(_event: &WebhookEvent) -> Result<RawResults, ProcessorError> {
     Ok(RawResults::none())
+}
+
+fn enriched(event: &WebhookEvent, raw: Raw) -> Raw {
+    raw.with("__event", event.name().unwrap_or_default())
 }
 
 fn guard(event: &WebhookEvent) -> bool {
