@@ -7,5 +7,7 @@
 
 mod contract;
 mod crash;
+mod failure;
+mod operators;
 mod store;
 mod support;

@@ -8,10 +8,11 @@ use ocean_core::{
     queue::{
         Attempt, Change, EventState, Feed, Journal, NewEvent, Pending, Queue, Receipt, RunState,
         Story,
-        embedded::{self, Embedded, EmbeddedOptions},
+        embedded::{self, Embedded, EmbeddedOptions, OpenError},
     },
     telemetry::Telemetry,
 };
+use rusqlite::Connection;
 
 pub(crate) fn parts(delivery: &str) -> EventParts {
     EventParts {
@@ -95,4 +96,22 @@ pub(crate) fn options(folder: &Path) -> EmbeddedOptions {
 
 pub(crate) fn open(options: EmbeddedOptions) -> (Embedded, Feed) {
     embedded::open(options, Arc::new(Telemetry::default())).unwrap()
+}
+
+pub(crate) async fn ids_of(feed: &mut Feed, count: usize) -> Vec<EventId> {
+    let mut buffer = Vec::new();
+    while buffer.len() < count {
+        assert!(feed.recv_many(&mut buffer, 1000).await > 0);
+    }
+    buffer.iter().map(|pending| pending.id).collect()
+}
+
+/// Another program's connection to the store, to make trouble.
+pub(crate) fn intruder(folder: &Path) -> Connection {
+    Connection::open(folder.join("queue.db")).unwrap()
+}
+
+pub(crate) fn refused(folder: &Path) -> OpenError {
+    let telemetry = Telemetry::default().into();
+    embedded::open(options(folder), telemetry).expect_err("the store must be refused")
 }
