@@ -4,6 +4,7 @@
 //! none can change what the others see.
 
 use std::{
+    borrow::Cow,
     fmt,
     num::ParseIntError,
     str::FromStr,
@@ -145,6 +146,32 @@ impl<'de> Deserialize<'de> for Headers {
     }
 }
 
+// === Query strings ===
+
+/// The query string without the parameters that carry a credential. In a query even a signature is
+/// one: whoever has the address can use it again.
+///
+/// Those are, whatever their case and with `_` for `-`, the names of
+/// [`Headers::carries_secret`], `key`, `sig`, `auth`, `jwt`, `pwd`, `pass` and `passwd` as they
+/// stand, and names that end in `signature`. The rest stays as it was sent.
+pub(crate) fn query_without_secrets(query: &str) -> Cow<'_, str> {
+    let is_secret = |pair: &&str| {
+        let name = url::form_urlencoded::parse(pair.as_bytes()).next();
+        name.is_some_and(|(name, _)| is_secret_parameter(&name))
+    };
+    if !query.split('&').any(|pair| is_secret(&pair)) {
+        return query.into();
+    }
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_secret(pair)).collect();
+    kept.join("&").into()
+}
+
+fn is_secret_parameter(name: &str) -> bool {
+    const NAMES: [&str; 7] = ["key", "sig", "auth", "jwt", "pwd", "pass", "passwd"];
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    NAMES.contains(&&*name) || name.ends_with("signature") || Headers::carries_secret(&name)
+}
+
 // === WebhookEvent ===
 
 /// One live event: an accepted request of a third-party tool, or one element of its JSON array.
@@ -172,7 +199,9 @@ pub struct EventParts {
     pub received_at: Timestamp,
     /// The request's headers, without those that carry secrets.
     pub headers: Headers,
-    /// The request's query string, without `?`; empty if there was none.
+    /// The request's query string, without `?` and without parameters that carry secrets: those
+    /// named as a secret header would be (`token`, `access_token`, ..), `key`, `sig`, `auth`, and
+    /// signatures. Empty if there was none.
     pub query: Box<str>,
     /// The JSON text of the event.
     pub body: Bytes,
@@ -254,7 +283,7 @@ impl WebhookEvent {
         &self.0.parts.headers
     }
 
-    /// The request's query string, without `?`.
+    /// The request's query string, without `?` and without parameters that carry secrets.
     pub fn query(&self) -> &str {
         &self.0.parts.query
     }
@@ -284,6 +313,14 @@ impl WebhookEvent {
             .filter(|value| !value.is_null())
     }
 
+    /// The memory that the parsed body takes, in bytes; 0 as long as nobody parsed it.
+    pub(crate) fn parsed_bytes(&self) -> u64 {
+        match self.0.document.get() {
+            Some(Ok(document)) => document.heap_bytes() as u64,
+            _ => 0,
+        }
+    }
+
     /// All its parts.
     pub fn parts(&self) -> &EventParts {
         &self.0.parts
@@ -300,5 +337,27 @@ impl fmt::Debug for WebhookEvent {
             .field("delivery", &self.delivery())
             .field("body_bytes", &self.body().len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(query: &str, kept: &str) {
+        assert_eq!(query_without_secrets(query), kept, "{query}");
+    }
+
+    #[test]
+    fn queries_lose_their_secrets_and_nothing_else() {
+        check("", "");
+        check("a=1&b=%20&&c", "a=1&b=%20&&c");
+        check("token=x", "");
+        check("a=1&access_token=x&b=2", "a=1&b=2");
+        check("Api_Key=x&projectKey=OPS&key=x", "projectKey=OPS");
+        check("X-Amz-Signature=x&sig=y&signed=1", "signed=1");
+        check("%74oken=x&client%5Fsecret=y&tokens=2", "tokens=2");
+        check("a=token=x", "a=token=x");
     }
 }

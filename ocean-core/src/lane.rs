@@ -36,8 +36,9 @@ impl fmt::Display for Lane {
 pub struct LaneEntry {
     /// The lane.
     pub lane: Lane,
-    /// Which processors would run, as a hash of their names, if all of them coalesce. A waiting
-    /// entry is superseded by a later one of its lane with the same value.
+    /// Which processors would run, as a hash of their names, if all of them coalesce. Of waiting
+    /// entries that follow one another with the same value only the last runs, and supersedes the
+    /// others once it took effect.
     pub coalesce: Option<u64>,
 }
 

@@ -17,6 +17,7 @@ pub mod ingress;
 mod integration;
 mod lane;
 pub mod mapping;
+mod names;
 mod nearest;
 mod outcome;
 pub mod prelude;
@@ -85,7 +86,7 @@ pub use lane::{Lane, LaneEntry, Lanes};
 /// | `event = ".."`, `events = [..]`, `event_prefix = ".."` | all events | the event's name, as the source reads it; one of the three |
 /// | `when(pointer = "/action", in = ["opened", ..])` | | a condition on a payload value, repeatable: `eq`, `ne`, `in` with strings, integers and booleans, `prefix`, `suffix` with strings |
 /// | `when(header = "x-tenant", eq = "a")` | | the same of a header's first value, which is text |
-/// | `guard = path::to::function` | | a condition in code: `fn(&WebhookEvent) -> bool`; a panic counts as no |
+/// | `guard = path::to::function` | | a condition in code: `fn(&WebhookEvent) -> bool`; a panic fails the attempt, which is retried |
 /// | `requires = ["/issue/key", ..]` | | payload values that must be there and not null; a matching event that lacks one is rejected as invalid |
 ///
 /// How they are handled:

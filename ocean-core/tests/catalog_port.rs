@@ -212,8 +212,8 @@ async fn lasting_faults_have_a_class() {
     check_class(At::Bulk, status(500), "retry").await;
     check_class(At::Bulk, status(503), "retry").await;
     check_class(At::Bulk, status(400), "permanent").await;
-    check_class(At::Bulk, status(401), "permanent").await;
-    check_class(At::Bulk, status(403), "permanent").await;
+    check_class(At::Bulk, status(401), "unavailable").await;
+    check_class(At::Bulk, status(403), "unavailable").await;
     check_class(At::Bulk, vec![Fault::Instead(Reply::Hang)], "retry").await;
     check_class(At::Bulk, vec![Fault::Instead(Reply::Reset); 4], "retry").await;
     let garbled = Reply::Answer {
@@ -232,6 +232,29 @@ async fn lasting_faults_have_a_class() {
         matches!(error, CatalogError::Retry { after: Some(after), .. } if after.as_secs() == 77),
         "{error:?}"
     );
+}
+
+#[tokio::test]
+async fn a_loss_of_rights_holds_events_back_instead_of_refusing_them() {
+    // A 401 is met twice: the token is replaced in between.
+    for statuses in [&[401, 401][..], &[403]] {
+        let port = FakePort::start().await;
+        let catalog = port.catalog();
+        port.put("issue", "b", &FakePort::ours(), json!({}));
+        port.fail_with_status(At::Bulk, statuses);
+        port.fail_with_status(At::Delete, statuses);
+        for fates in [catalog.upsert(&["a"]).await, catalog.delete(&["b"]).await] {
+            let [Err(CatalogError::Unavailable { after, .. })] = &fates[..] else {
+                panic!("{statuses:?}: {fates:?}");
+            };
+            assert_eq!(after.as_secs(), 30);
+        }
+        let trouble = catalog.catalog.trouble().unwrap();
+        assert!(trouble.contains("check the rights"), "{trouble}");
+        assert!(trouble.contains(&statuses[0].to_string()), "{trouble}");
+        assert_eq!(words(&catalog.upsert(&["a"]).await), ["created"]);
+        assert_eq!(catalog.catalog.trouble(), None, "a call passed");
+    }
 }
 
 #[tokio::test]
@@ -530,7 +553,6 @@ async fn under_chaos_every_entity_ends_in_its_last_state() {
                         [Err(CatalogError::Unavailable { after, .. })] => {
                             tokio::time::sleep((*after).min(Duration::from_millis(600))).await;
                         }
-                        // A 401 twice in a row looks final; dispatch would keep a dead letter.
                         [Err(_)] => {}
                         other => panic!("{other:?}"),
                     }

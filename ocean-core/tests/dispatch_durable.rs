@@ -195,14 +195,13 @@ async fn everything_accepted_comes_to_its_end_in_order_across_interruptions() {
     }
     // Cancelled attempts took effect without being recorded, so an event may be there twice in a
     // row; never may a later one come before an earlier one.
-    let effects = effects.lock().unwrap();
-    for (key, ids) in effects.iter() {
+    let effects = effects.lock().unwrap().clone();
+    for (key, ids) in &effects {
         assert!(ids.is_sorted(), "key {key}: {ids:?}");
     }
     let done = accepted.len() - accepted.len().div_ceil(40);
     let distinct: std::collections::HashSet<_> = effects.values().flatten().collect();
     assert_eq!(distinct.len(), done);
-    drop(effects);
     process.interrupt().await;
 }
 

@@ -12,6 +12,7 @@ use ocean_core::{
     BoxFuture, Clock, EventId, EventParts, Headers, Lane, LaneEntry, Lanes, StateMap, WebhookEvent,
     admin::{self, AdminParts},
     catalog::{CatalogError, EntityBrowser},
+    ingress::Check,
     mapping::{Mapping, MappingHandle, MappingOptions},
     prelude::*,
     processor::Registry,
@@ -87,6 +88,10 @@ impl Admin {
             registry: Arc::new(registry.unwrap()),
             mapping: mapping.clone(),
             browser,
+            checks: vec![
+                Check::new("mapping", || Ok(())),
+                Check::degrading("catalog", || Err("it is away".to_owned())),
+            ],
             clock: Clock::system(),
         };
         let supervisor = Supervisor::default();
@@ -410,6 +415,10 @@ async fn status_and_processors() {
     assert_eq!(status["queue"]["dead"], 1);
     assert_eq!(status["queue"]["refusing"], json!(null));
     assert!(status["uptime_seconds"].is_u64());
+    assert_eq!(
+        status["troubles"],
+        json!([{"dependency": "catalog", "reason": "it is away"}])
+    );
     let processors = admin.get("/api/processors").json();
     let issue = &processors["processors"][0];
     assert_eq!(issue["name"], "issue");

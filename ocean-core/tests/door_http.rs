@@ -68,7 +68,7 @@ async fn an_event_is_kept_as_it_came_but_for_secrets() {
     let headers = format!(
         "{JSON}x-knock: hunter2\r\nAuthorization: Bearer abc\r\nCookie: a=b\r\nX-Tag: one\r\nx-tag: two\r\n"
     );
-    let answer = door.post("/integration/webhook?a=1&b=%20", &headers, body);
+    let answer = door.post("/integration/webhook?a=1&token=x&b=%20", &headers, body);
     assert_eq!(answer.status, 200);
     let event = &door.queue.events()[0];
     assert_eq!(event.body(), body.as_bytes());
@@ -286,6 +286,16 @@ async fn every_way_in_which_the_queue_can_refuse() {
         assert_eq!(answer.line(), expected);
         assert_eq!(answer.header("retry-after"), Some(seconds));
     }
+    door.queue.fail(QueueError::TooLarge {
+        bytes: 2_000,
+        limit: 1_000,
+    });
+    let answer = door.post(URI, JSON, "{}");
+    assert_eq!(
+        answer.line(),
+        r#"413 {"status":"error","error":"too_large","message":"the request has 2000 bytes and all pending events may take up 1000; raise OCEAN__QUEUE__MAX_PENDING_BYTES"}"#
+    );
+    assert_eq!(answer.header("retry-after"), None, "waiting does not help");
     *door.queue.failure.lock().unwrap() = None;
     assert_eq!(
         door.post(URI, JSON, "{}").status,
@@ -523,6 +533,26 @@ async fn too_many_elements() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn too_many_values() {
+    let door = Door::with(vec![open_source()], vec![], |options| {
+        options.limits.max_json_values = 5;
+    });
+    assert_eq!(door.post(URI, JSON, r#"{"a":[1,2]}"#).status, 200);
+    let body = r#"{"a":[1,2,3]}"#;
+    let zipped = format!("{JSON}content-encoding: gzip\r\n");
+    for (headers, body) in [(JSON, body.into()), (&*zipped, gzip(body.as_bytes()))] {
+        refused(
+            &door,
+            headers,
+            body,
+            expect![[
+                r#"413 {"status":"error","error":"too_many_values","message":"the body has more than 5 JSON values"}"#
+            ]],
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn forms() {
     let door = Door::open(vec![open_source().form_field("payload")]);
     let form = "content-type: application/x-www-form-urlencoded\r\n";
@@ -713,7 +743,7 @@ async fn a_client_that_leaves_within_the_body_leaves_nothing() {
 async fn large_requests_share_a_budget() {
     let door = Door::with(vec![open_source()], vec![], |options| {
         options.threads = NonZeroUsize::new(1);
-        options.limits.max_buffered_bytes = 1000;
+        options.limits.max_buffered_bytes = 2000;
     });
     let mut holder = door.connect();
     let half = "x".repeat(800);

@@ -73,4 +73,12 @@ async fn refusals_are_logged_without_bodies_and_secrets() {
             .starts_with("127.0.0.1:")
     );
     assert_eq!(refused[2]["path"], "/integration/webhok");
+
+    let before = refused.len();
+    for _ in 0..100 {
+        assert_eq!(door.post("/integration/flood", &right, "{}").status, 404);
+    }
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines = text.matches("Request refused.").count() - before;
+    assert!((4..100).contains(&lines), "{lines} lines of 100 refusals");
 }

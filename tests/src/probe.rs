@@ -137,6 +137,22 @@ async fn latest(order: Payload<Order>) -> Result<Vec<Raw>, ProcessorError> {
     Ok(vec![order.item.raw()])
 }
 
+/// Takes its time before it tries again.
+#[webhook_processor(
+    path = "/open",
+    kinds = ["thing"],
+    event = "patient",
+    key = "/item/id",
+    initial_retry_delay = "1h",
+    max_retry_delay = "2h"
+)]
+async fn patient(
+    order: Payload<Order>,
+    cx: &EventContext<'_>,
+) -> Result<Option<Raw>, ProcessorError> {
+    obey(&order, cx.attempt).await
+}
+
 /// Acts without kind and mapping.
 #[webhook_processor(path = "/open", action, event = "act")]
 async fn act() -> Result<(), ProcessorError> {

@@ -11,6 +11,7 @@ use crate::{
     catalog::{CatalogError, EntityBrowser},
     clock::Clock,
     event::EventId,
+    ingress::Check,
     mapping::MappingHandle,
     processor::Registry,
     queue::{Action, ActionOutcome, EventState, Filter, Journal, Queue, QueueError},
@@ -25,6 +26,7 @@ pub(super) struct Api {
     pub(super) registry: Arc<Registry>,
     pub(super) mapping: MappingHandle,
     pub(super) browser: Option<Arc<dyn EntityBrowser>>,
+    pub(super) checks: Vec<Check>,
     pub(super) clock: Clock,
     pub(super) started_at: Timestamp,
 }
@@ -128,6 +130,10 @@ impl Api {
 
     fn status(&self) -> Value {
         let uptime = self.clock.now().duration_since(self.started_at);
+        let troubles = self.checks.iter().filter_map(|check| {
+            let reason = check.run().err()?;
+            Some(json!({"dependency": check.name(), "reason": reason}))
+        });
         json!({
             "core_version": env!("CARGO_PKG_VERSION"),
             "started_at": self.started_at,
@@ -135,6 +141,7 @@ impl Api {
             "queue": view::pressure(&self.queue.pressure()),
             "history": self.queue.journal().is_some(),
             "entities": self.browser.is_some(),
+            "troubles": troubles.collect::<Vec<_>>(),
         })
     }
 

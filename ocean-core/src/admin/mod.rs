@@ -8,8 +8,8 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use crate::{
-    catalog::EntityBrowser, clock::Clock, error::StartError, mapping::MappingHandle,
-    processor::Registry, queue::Queue, supervisor::Supervisor,
+    catalog::EntityBrowser, clock::Clock, error::StartError, ingress::Check,
+    mapping::MappingHandle, processor::Registry, queue::Queue, supervisor::Supervisor,
 };
 
 mod api;
@@ -31,6 +31,8 @@ pub struct AdminParts {
     pub mapping: MappingHandle,
     /// The entities, where the catalog is embedded.
     pub browser: Option<Arc<dyn EntityBrowser>>,
+    /// What may be in trouble beside the queue; the page shows it to whoever looks.
+    pub checks: Vec<Check>,
     /// The time.
     pub clock: Clock,
 }

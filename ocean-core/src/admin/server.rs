@@ -33,6 +33,7 @@ pub(super) fn serve(parts: AdminParts, supervisor: &Supervisor) -> Result<Socket
             registry: parts.registry,
             mapping: parts.mapping,
             browser: parts.browser,
+            checks: parts.checks,
             started_at: parts.clock.now(),
             clock: parts.clock,
         },

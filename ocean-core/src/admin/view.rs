@@ -16,6 +16,10 @@ pub(crate) fn summary(summary: &Summary) -> Map<String, Value> {
     };
     object.insert("id".into(), id_text(summary.id));
     object.insert("replay_of".into(), summary.replay_of.map(id_text).into());
+    object.insert(
+        "replayed_as".into(),
+        summary.replayed_as.map(id_text).into(),
+    );
     object
 }
 
@@ -45,6 +49,7 @@ pub(super) fn pressure(pressure: &Pressure) -> Value {
         "pending": pressure.pending,
         "pending_bytes": pressure.pending_bytes,
         "dead": pressure.dead,
+        "dead_bytes": pressure.dead_bytes,
         "refusing": pressure.refusing,
         "oldest_seconds": pressure.oldest.map(|age| age.as_secs()),
     })

@@ -198,7 +198,7 @@ pub enum CatalogError {
         /// The wait before the next try.
         after: std::time::Duration,
     },
-    /// Trying again cannot help: the catalog refuses this entity or these credentials.
+    /// Trying again cannot help: the catalog refuses this entity.
     #[error("{message}")]
     Permanent {
         /// What the catalog said.

@@ -91,6 +91,12 @@ pub(super) fn panicked(whose: &str, panic: &(dyn Any + Send)) -> ProcessorError 
 
 async fn steps(registered: &Registered, cx: &EventContext<'_>) -> Result<Brought, ProcessorError> {
     let Registered { spec, processor } = registered;
+    // A panic when the event was routed comes again here, as a fault of the attempt.
+    if !registered.wants(cx.event) {
+        return Err(ProcessorError::drop(
+            "the processor no longer takes the event",
+        ));
+    }
     require(spec, cx.event)?;
     processor.before_processing(cx).await?;
     processor.authenticate(cx.event).await?;

@@ -11,9 +11,9 @@ use smallvec::SmallVec;
 use super::attempt::guarded;
 use crate::{
     error::ProcessorError,
-    event::WebhookEvent,
+    event::{EventId, WebhookEvent},
     processor::{ProcessorType, registry::Registered},
-    queue::{Attempt, Run, RunState, Story},
+    queue::{Attempt, RunState, Story},
     resource::Resource,
 };
 
@@ -165,14 +165,19 @@ fn nothing_to_map(
     });
 }
 
-/// Marks all runs of a processor as superseded by the event `by`.
+/// Marks a run as superseded by the event `by`, unless it is through; one without resource stands
+/// for all of its processor.
 pub(super) fn supersede(
-    registered: &Registered,
+    processor: &str,
+    resource: Option<&str>,
     event: &WebhookEvent,
-    by: crate::event::EventId,
+    by: EventId,
     story: &mut Story,
 ) {
-    let run: &mut Run = story.run_mut(registered.spec.name, None);
+    let run = story.run_mut(processor, resource);
+    if run.state != RunState::Waiting {
+        return;
+    }
     run.state = RunState::Dropped;
     run.push(Attempt {
         notes: vec![format!("superseded by {by}")],

@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{
     gate::Gate,
-    job::{Job, JobEnd, Worker},
+    job::{Job, JobEnd, TurnEnd, Worker},
     lanes::{LaneTable, Ready, Turn},
     verdict::LONGEST_WAIT,
 };
@@ -39,7 +39,7 @@ pub(super) struct Driver {
     gate: Gate,
     /// Events at hand that wait for their first turn.
     cached: HashMap<EventId, Cached>,
-    turns: JoinSet<(Ready, JobEnd)>,
+    turns: JoinSet<(Ready, TurnEnd)>,
     max_turns: usize,
     /// The origin of the lanes' time, which does not jump with the wall clock.
     started: Instant,
@@ -74,7 +74,8 @@ impl Driver {
             if !fed && self.lanes.is_empty() {
                 break;
             }
-            let timer = self.next_timer();
+            // Without a mapping nothing starts, so a date that has come would be one for ever.
+            let timer = mapped.then(|| self.next_timer()).flatten();
             let wake = self.started + timer.unwrap_or_default();
             let handlers = Arc::clone(&self.worker.handlers);
             tokio::select! {
@@ -136,8 +137,14 @@ impl Driver {
                 return true;
             };
             let ready = self.lanes.next_ready(now).expect("just asked");
+            let before = self.lanes.before(&ready);
+            for older in &before {
+                // They will probably never run, so they need not take up memory.
+                self.cached.remove(&older.id);
+            }
             let job = Job {
                 ready,
+                before,
                 cached: self.cached.remove(&ready.id),
                 handler: place,
             };
@@ -149,31 +156,27 @@ impl Driver {
         false
     }
 
-    fn finish(&mut self, ended: Result<(Ready, JobEnd), JoinError>) {
+    fn finish(&mut self, ended: Result<(Ready, TurnEnd), JoinError>) {
         self.end(ended);
         while let Some(ended) = self.turns.try_join_next() {
             self.end(ended);
         }
     }
 
-    fn end(&mut self, ended: Result<(Ready, JobEnd), JoinError>) {
+    fn end(&mut self, ended: Result<(Ready, TurnEnd), JoinError>) {
         // A turn catches all panics; one that gets here is a fault that nobody may live on with.
-        let (ready, end) = ended.expect("turns catch their panics and are not aborted");
+        let (ready, TurnEnd { end, seen }) =
+            ended.expect("turns catch their panics and are not aborted");
         let now = self.now();
         match end {
             JobEnd::Over => self.lanes.finish(&ready, Turn::Over),
-            JobEnd::Again(delay) | JobEnd::Outage { again: delay, .. } => {
-                self.lanes.finish(&ready, Turn::Again(now + delay));
-            }
+            JobEnd::GivenUp => self.lanes.finish(&ready, Turn::Alone),
+            JobEnd::Again(delay) => self.lanes.finish(&ready, Turn::Again(now + delay)),
             JobEnd::Later(delay) => self.lanes.finish(&ready, Turn::Later(now + delay)),
             // The lane stays as it is: the process is about to end.
             JobEnd::Left => {}
         }
-        let outage = match end {
-            JobEnd::Outage { catalog, .. } => Some(catalog),
-            _ => None,
-        };
-        self.gate.ended(&ready, outage, now);
+        self.gate.ended(&ready, seen, now);
     }
 
     /// When a lane is ready by itself, or the gate lets one through that is.

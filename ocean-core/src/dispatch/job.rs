@@ -17,12 +17,13 @@ use tokio::{
 use super::{
     DispatchParts,
     attempt::{self, Brought},
-    calls::{Call, calls, supersede},
+    calls::{Call, calls},
+    gate::Seen,
     lanes::Ready,
     settle::Settlement,
     shared::{Entered, LaneEnd, SharedEvents, ended},
     takeup::{Loaded, Refusal, TakenUp},
-    writes::{Input, Landing},
+    writes::{Answers, Input, Landing},
 };
 use crate::{
     catalog::Catalog,
@@ -35,7 +36,7 @@ use crate::{
     mapping::{Mapping, MappingHandle},
     outcome::RawResults,
     processor::{Registry, registry::Registered},
-    queue::{Cached, Change, Queue, Story},
+    queue::{Cached, Change, Queue, RunState, Story},
     state::StateMap,
     supervisor::Shutdown,
     telemetry::Telemetry,
@@ -59,13 +60,15 @@ pub(super) struct Worker {
     /// Events that were running when a process ended run one at a time, so that one that kills the
     /// process is found out without its neighbours being blamed.
     pub(super) suspects: Semaphore,
-    shutdown: Shutdown,
+    pub(super) shutdown: Shutdown,
 }
 
 /// What a turn works on.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) ready: Ready,
+    /// The events that leave the lane with it if it takes effect, oldest first.
+    pub(super) before: Vec<Ready>,
     /// The event, if it is at hand.
     pub(super) cached: Option<Cached>,
     /// The place of the first handler.
@@ -75,21 +78,31 @@ pub(super) struct Job {
 /// How a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JobEnd {
-    /// The event has left the lane.
+    /// The event has left the lane, with those before it.
     Over,
+    /// The event has left the lane without effect, or not with all it should have had.
+    GivenUp,
     /// It ran and is tried again after this time.
     Again(Duration),
-    /// It ran and could not write its results, because the catalog is out of reach.
-    Outage {
-        /// The wait before the event is tried again.
-        again: Duration,
-        /// The wait before the catalog is worth another try.
-        catalog: Duration,
-    },
     /// It could not run yet and is taken up after this time.
     Later(Duration),
     /// The process is about to end; what becomes of the event is the next one's business.
     Left,
+}
+
+/// How a turn ended, and what it saw of the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TurnEnd {
+    pub(super) end: JobEnd,
+    pub(super) seen: Seen,
+}
+
+/// The end of a turn that did not get as far as the catalog.
+impl From<JobEnd> for TurnEnd {
+    fn from(end: JobEnd) -> Self {
+        let seen = Seen::Nothing;
+        Self { end, seen }
+    }
 }
 
 impl Worker {
@@ -112,10 +125,9 @@ impl Worker {
     }
 
     /// Works on one turn.
-    pub(super) async fn work(self: Arc<Self>, job: Job) -> (Ready, JobEnd) {
+    pub(super) async fn work(self: Arc<Self>, job: Job) -> (Ready, TurnEnd) {
         let ready = job.ready;
-        let runs = ready.superseded_by.is_none();
-        let entered = ready.shared.then(|| self.shared.enter(ready.id, runs));
+        let entered = ready.shared.then(|| self.shared.enter(ready.id, true));
         let end = AssertUnwindSafe(self.run(job, entered.as_ref())).catch_unwind();
         let end = match end.await {
             Ok(end) => end,
@@ -127,79 +139,64 @@ impl Worker {
                     LaneEnd::Dead(fault.to_string()),
                     Story::default(),
                 )
+                .into()
             }
         };
         (ready, end)
     }
 
-    async fn run(&self, job: Job, entered: Option<&Entered>) -> JobEnd {
+    async fn run(&self, job: Job, entered: Option<&Entered>) -> TurnEnd {
         let Job {
             ready,
+            before,
             cached,
             handler,
         } = job;
-        if let (Some(by), false) = (ready.superseded_by, needs_event(&ready)) {
-            return self.conclude(&ready, None, LaneEnd::Superseded(by), Story::default());
-        }
         let (event, permit) = cached.map_or((None, None), |it| (Some(it.event), it.permit));
         // Lives as long as the event is in use: its bytes are on the queue's budget.
         let _budget = permit;
         let taken_up = match self.take_up(&ready, entered, event).await {
             Ok(taken_up) => taken_up,
             Err(Refusal::Dead { reason, story }) => {
-                return self.conclude(&ready, None, LaneEnd::Dead(reason), story);
+                let end = LaneEnd::Dead(reason);
+                return self.conclude(&ready, None, end, story).into();
             }
             Err(Refusal::Later(delay)) => {
-                return self.pause(&ready, entered, JobEnd::Later(delay));
+                return self.pause(&ready, entered, JobEnd::Later(delay)).into();
             }
-            Err(Refusal::Closed) => return self.pause(&ready, entered, JobEnd::Left),
+            Err(Refusal::Closed) => return self.pause(&ready, entered, JobEnd::Left).into(),
         };
         // Taking it up may have waited for a commit, and shutdown starts nothing new.
         if self.shutdown.is_requested() {
-            return self.pause(&ready, entered, JobEnd::Left);
+            return self.pause(&ready, entered, JobEnd::Left).into();
         }
-        self.run_event(&ready, entered, taken_up, handler).await
+        let turn = (ready, &*before);
+        self.run_event(turn, entered, taken_up, handler).await
     }
 
     async fn run_event(
         &self,
-        ready: &Ready,
+        (ready, before): (Ready, &[Ready]),
         entered: Option<&Entered>,
         taken_up: TakenUp<'_>,
         handler: OwnedSemaphorePermit,
-    ) -> JobEnd {
+    ) -> TurnEnd {
         let TakenUp {
             loaded: Loaded { event, story, .. },
             suspect,
         } = taken_up;
-        let route = self.registry.route(&event);
-        let alone;
-        let lanes = match entered {
-            Some(entered) => &entered.lanes,
-            None => {
-                alone = Lanes::from_elem(lane_entry(ready), 1);
-                &alone
-            }
-        };
-        let turn = self.registry.in_lane(&event, &route, ready.lane, lanes);
-        let processors: SmallVec<[&Registered; 4]> =
-            turn.iter().map(|place| self.registry.get(*place)).collect();
+        let Members {
+            processors,
+            orphaned,
+        } = self.members(&ready, entered, &event);
         let mut story = match entered {
             Some(_) => runs_of(story, &processors),
             None => story,
         };
-        if let Some(by) = ready.superseded_by {
-            if entered.is_some() {
-                for registered in processors {
-                    supersede(registered, &event, by, &mut story);
-                }
-            }
-            return self.conclude(ready, Some(&event), LaneEnd::Superseded(by), story);
-        }
-        if route.is_empty() {
-            story
-                .notes
-                .push("no processor is for it any more".to_owned());
+        if orphaned {
+            let reason = "no processor is for it any more: restore the one that was, and replay it";
+            let end = LaneEnd::Dead(reason.to_owned());
+            return self.conclude(&ready, Some(&event), end, story).into();
         }
         let mapping = match self.mapping.current() {
             Some(mapping) => mapping,
@@ -210,12 +207,40 @@ impl Worker {
             to_call.extend(calls(registered, &event, mapping.resources(), &mut story));
         }
         let tried = self.call_all(to_call, &event, handler).await;
-        let (end, outage) = self
+        let (end, seen) = self
             .settle(tried, &event, &mapping, suspect, &mut story)
             .await;
-        match (self.conclude(ready, Some(&event), end, story), outage) {
-            (JobEnd::Again(again), Some(catalog)) => JobEnd::Outage { again, catalog },
-            (end, _) => end,
+        if matches!(end, LaneEnd::Through) && !self.supersede(before, ready.id, &story).await {
+            let end = self.pause(&ready, entered, JobEnd::Left);
+            return TurnEnd { end, seen };
+        }
+        let end = self.conclude(&ready, Some(&event), end, story);
+        TurnEnd { end, seen }
+    }
+
+    /// The processors of the event in the turn's lane.
+    pub(super) fn members(
+        &self,
+        ready: &Ready,
+        entered: Option<&Entered>,
+        event: &WebhookEvent,
+    ) -> Members<'_> {
+        let route = self.registry.route(event);
+        let alone;
+        let lanes = match entered {
+            Some(entered) => &entered.lanes,
+            None => {
+                alone = Lanes::from_elem(lane_entry(ready), 1);
+                &alone
+            }
+        };
+        let places = self.registry.in_lane(event, &route, ready.lane, lanes);
+        Members {
+            orphaned: places.is_empty() && self.registry.keeps_lanes(event, &route, lanes),
+            processors: places
+                .iter()
+                .map(|place| self.registry.get(*place))
+                .collect(),
         }
     }
 
@@ -293,10 +318,10 @@ impl Worker {
         &self,
         tried: Vec<Tried<'_>>,
         event: &WebhookEvent,
-        mapping: &Mapping,
+        mapping: &Arc<Mapping>,
         suspect: Option<SemaphorePermit<'_>>,
         story: &mut Story,
-    ) -> (LaneEnd, Option<Duration>) {
+    ) -> (LaneEnd, Seen) {
         failpoint::hit("dispatch.after_handlers");
         let nothing = Arc::default();
         let inputs: SmallVec<[Input<'_>; 1]> = tried
@@ -312,12 +337,9 @@ impl Worker {
             catalog: &*self.catalog,
             telemetry: &self.telemetry,
         };
-        let landed = landing.land(&inputs).await;
+        let Answers { landed, seen } = landing.land(&inputs).await;
         failpoint::hit("dispatch.after_writes");
         drop(suspect);
-        let errors = landed.values().filter_map(|landed| landed.error.as_ref());
-        let outages = errors.filter(|error| error.is_outage());
-        let outage = outages.filter_map(ProcessorError::delay).min();
         let mut settlement = Settlement::new(event.id(), &self.telemetry.dispatch, landed);
         for (input, tried) in tried.iter().enumerate() {
             settlement.settle(input, tried, story);
@@ -332,13 +354,13 @@ impl Worker {
             }
             None => LaneEnd::Through,
         };
-        (end, outage)
+        (end, seen)
     }
 
     // --- Concluding ---
 
     /// Writes down what became of the turn, and of the event if that was its last.
-    fn conclude(
+    pub(super) fn conclude(
         &self,
         ready: &Ready,
         event: Option<&WebhookEvent>,
@@ -350,6 +372,8 @@ impl Worker {
                 let delay = at.duration_since(self.clock.now());
                 JobEnd::Again(delay.try_into().unwrap_or(Duration::ZERO))
             }
+            LaneEnd::Dead(_) => JobEnd::GivenUp,
+            LaneEnd::Through if has_dead(&story) => JobEnd::GivenUp,
             _ => JobEnd::Over,
         };
         if let LaneEnd::Dead(reason) = &end {
@@ -363,6 +387,7 @@ impl Worker {
         record(match end {
             LaneEnd::Again(at) => Change::Retry { at, story },
             LaneEnd::Superseded(by) => Change::Superseded { by, story },
+            LaneEnd::Waits => Change::Progress { next: None, story },
             LaneEnd::Dead(reason) => Change::Dead { reason, story },
             LaneEnd::Through => ended(story),
         });
@@ -385,7 +410,7 @@ impl Worker {
         failpoint::hit("dispatch.after_record");
     }
 
-    fn pause(&self, ready: &Ready, entered: Option<&Entered>, end: JobEnd) -> JobEnd {
+    pub(super) fn pause(&self, ready: &Ready, entered: Option<&Entered>, end: JobEnd) -> JobEnd {
         if let Some(entered) = entered {
             self.shared.pause(ready.id, entered);
         }
@@ -393,9 +418,9 @@ impl Worker {
     }
 }
 
-/// Whether a superseded event has a story to keep, or other lanes that go on.
-fn needs_event(ready: &Ready) -> bool {
-    ready.resumed || ready.retried || ready.shared
+/// Whether a run was given up.
+pub(super) fn has_dead(story: &Story) -> bool {
+    story.runs.iter().any(|run| run.state == RunState::Dead)
 }
 
 fn lane_entry(ready: &Ready) -> LaneEntry {
@@ -406,13 +431,23 @@ fn lane_entry(ready: &Ready) -> LaneEntry {
 }
 
 /// The runs of these processors; other lanes keep theirs.
-fn runs_of(story: Story, processors: &[&Registered]) -> Story {
+pub(super) fn runs_of(story: Story, processors: &[&Registered]) -> Story {
     let mut runs = story.runs;
     runs.retain(|run| processors.iter().any(|it| it.spec.name == &*run.processor));
     Story {
         runs,
-        notes: Vec::new(),
+        ..Story::default()
     }
+}
+
+// === Members ===
+
+/// The processors of a turn.
+#[derive(Debug)]
+pub(super) struct Members<'a> {
+    pub(super) processors: SmallVec<[&'a Registered; 4]>,
+    /// There are none, because the one for which the event was put into the lane is gone.
+    pub(super) orphaned: bool,
 }
 
 // === Tried ===

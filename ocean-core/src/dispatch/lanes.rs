@@ -6,6 +6,12 @@
 //! ready, so a lane with a long backlog takes its turn like every other. **In a lane one event runs
 //! at a time, in order of arrival; a lane whose head waits for a date holds up only itself.**
 //!
+//! Events that follow one another in a lane and have the same coalesce value are a block, of which
+//! the newest runs first. Only if it took effect do those before it leave with it; else it leaves
+//! alone and the newest of the rest is next. So a newer event that turns out to be of no use does
+//! not cost the good one before it, and nothing ever runs after something newer that took effect.
+//! An event of another value ends a block, because what came before it must not come after it.
+//!
 //! A million events in as many lanes need about 60 bytes each: lists are threaded through two
 //! slabs by 32-bit places, and the index of lanes keeps places rather than keys.
 
@@ -16,7 +22,6 @@ use std::{
 };
 
 use hashbrown::HashTable;
-use smallvec::SmallVec;
 
 use crate::{
     event::EventId,
@@ -37,35 +42,35 @@ pub(super) struct LaneTable {
     ready: VecDeque<u32>,
     /// Lanes whose head waits for a date.
     timers: BinaryHeap<Reverse<(Duration, u32)>>,
-    /// The dates of entries that are not heads yet: few, so they have no field in each entry.
+    /// The dates of entries that are not next yet: few, so they have no field in each entry.
     dates: HashMap<u32, Duration>,
-    /// For lanes in which several events wait: the newest entry of each coalesce value.
-    newest: HashMap<u32, SmallVec<[(u64, EventId); 1]>>,
 }
 
-/// A head of a lane that may start. It stays the head until [`LaneTable::finish`].
+/// An event of a lane that may start. It keeps its place until [`LaneTable::finish`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ready {
     slot: u32,
+    place: u32,
     /// The event.
     pub(super) id: EventId,
     /// The lane in which it is its turn.
     pub(super) lane: Lane,
     /// It was found at start and has not run since.
     pub(super) resumed: bool,
-    /// It ran in this process before and is tried again.
+    /// Something may have been recorded of it in this process: it ran and is tried again, or a
+    /// newer event took effect in part.
     pub(super) retried: bool,
     /// It waits in other lanes, too.
     pub(super) shared: bool,
-    /// The newest event of the lane that makes running this one pointless.
-    pub(super) superseded_by: Option<EventId>,
 }
 
 /// How a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// The event has left the lane.
+    /// The event has left the lane, and so have those of its block that came before it.
     Over,
+    /// The event has left the lane without effect; those before it are still to run.
+    Alone,
     /// It ran, keeps its place and is tried again at this time.
     Again(Duration),
     /// It could not run yet, and is taken up at this time as if for the first time.
@@ -102,25 +107,38 @@ impl LaneTable {
 
     /// The next event that may start.
     pub(super) fn next_ready(&mut self, now: Duration) -> Option<Ready> {
-        self.wake(now);
+        if !self.has_ready(now) {
+            return None;
+        }
         let slot = self.ready.pop_front()?;
-        let lane = *self.lanes.get(slot);
-        let entry = self.entries.get(lane.head);
-        Some(Ready {
-            slot,
-            id: entry.id,
-            lane: lane.lane,
-            resumed: entry.flags & RESUMED != 0,
-            retried: entry.flags & RETRIED != 0,
-            shared: entry.flags & SHARED != 0,
-            superseded_by: self.superseder(slot, entry),
-        })
+        Some(self.ready(slot, self.newest(slot)))
     }
 
     /// Whether [`next_ready`](Self::next_ready) has something.
     pub(super) fn has_ready(&mut self, now: Duration) -> bool {
         self.wake(now);
-        !self.ready.is_empty()
+        while let Some(slot) = self.ready.front().copied() {
+            // Newer events may have arrived since the lane became ready, and wait for a date.
+            match self.take_date(slot) {
+                Some(date) if date > now => {
+                    self.timers.push(Reverse((date, slot)));
+                    self.ready.pop_front();
+                }
+                _ => return true,
+            }
+        }
+        false
+    }
+
+    /// The events that leave with this one when its turn is [`Turn::Over`], oldest first.
+    pub(super) fn before(&self, turn: &Ready) -> Vec<Ready> {
+        let mut before = Vec::new();
+        let mut place = self.lanes.get(turn.slot).head;
+        while place != turn.place {
+            before.push(self.ready(turn.slot, place));
+            place = self.entries.get(place).next;
+        }
+        before
     }
 
     /// Whether a lane was ready when it was last asked.
@@ -135,24 +153,36 @@ impl LaneTable {
 
     /// Ends the turn of an event that [`next_ready`](Self::next_ready) gave out.
     pub(super) fn finish(&mut self, turn: &Ready, end: Turn) {
-        let slot = turn.slot;
-        let head = self.lanes.get(slot).head;
-        debug_assert_eq!(self.entries.get(head).id, turn.id, "one turn a lane");
+        let Ready { slot, place, .. } = *turn;
+        debug_assert_eq!(self.entries.get(place).id, turn.id, "one turn a lane");
         match end {
             Turn::Again(date) => {
-                let entry = self.entries.get_mut(head);
+                let entry = self.entries.get_mut(place);
                 entry.flags = (entry.flags & !RESUMED) | RETRIED;
                 self.timers.push(Reverse((date, slot)));
             }
             Turn::Later(date) => self.timers.push(Reverse((date, slot))),
             Turn::Over => {
-                let next = self.entries.remove(head).next;
-                if next == NONE {
-                    self.close(slot);
-                } else {
-                    self.lanes.get_mut(slot).head = next;
-                    self.enter(slot, next);
+                let mut next = self.lanes.get(slot).head;
+                while next != place {
+                    next = self.leave(next);
                 }
+                let next = self.leave(place);
+                self.begin_at(slot, next);
+            }
+            Turn::Alone => {
+                let previous = self.previous(slot, place);
+                let next = self.leave(place);
+                let Some(previous) = previous else {
+                    return self.begin_at(slot, next);
+                };
+                let entry = self.entries.get_mut(previous);
+                entry.next = next;
+                entry.flags |= RETRIED;
+                if next == NONE {
+                    self.lanes.get_mut(slot).tail = previous;
+                }
+                self.enter(slot);
             }
         }
     }
@@ -176,11 +206,63 @@ impl LaneTable {
         }
     }
 
-    fn superseder(&self, slot: u32, head: &Entry) -> Option<EventId> {
-        let newest = self.newest.get(&slot)?;
-        let (_, id) = newest.iter().find(|(value, _)| *value == head.coalesce)?;
-        // The head itself is the newest when nothing of its value came after it.
-        (*id != head.id).then_some(*id)
+    /// The newest entry of the block at the head of the lane.
+    fn newest(&self, slot: u32) -> u32 {
+        let mut place = self.lanes.get(slot).head;
+        let Entry { coalesce, .. } = *self.entries.get(place);
+        if coalesce == 0 {
+            return place;
+        }
+        for _ in 1..LONGEST_BLOCK {
+            let next = self.entries.get(place).next;
+            if next == NONE || self.entries.get(next).coalesce != coalesce {
+                break;
+            }
+            place = next;
+        }
+        place
+    }
+
+    /// The date for which the lane has to wait, taken from the entry that is its next.
+    fn take_date(&mut self, slot: u32) -> Option<Duration> {
+        if self.dates.is_empty() {
+            return None;
+        }
+        let newest = self.newest(slot);
+        self.dates.remove(&newest)
+    }
+
+    fn ready(&self, slot: u32, place: u32) -> Ready {
+        let entry = self.entries.get(place);
+        Ready {
+            slot,
+            place,
+            id: entry.id,
+            lane: self.lanes.get(slot).lane,
+            resumed: entry.flags & RESUMED != 0,
+            retried: entry.flags & RETRIED != 0,
+            shared: entry.flags & SHARED != 0,
+        }
+    }
+
+    fn previous(&self, slot: u32, place: u32) -> Option<u32> {
+        let mut previous = self.lanes.get(slot).head;
+        if previous == place {
+            return None;
+        }
+        loop {
+            let next = self.entries.get(previous).next;
+            if next == place {
+                return Some(previous);
+            }
+            previous = next;
+        }
+    }
+
+    /// Removes an entry and gives the one behind it.
+    fn leave(&mut self, place: u32) -> u32 {
+        self.dates.remove(&place);
+        self.entries.remove(place).next
     }
 
     fn find(&self, lane: Lane) -> Option<u32> {
@@ -197,30 +279,27 @@ impl LaneTable {
         let lanes = &self.lanes;
         self.index
             .insert_unique(hash(lane), slot, |slot| hash(lanes.get(*slot).lane));
-        self.enter(slot, place);
+        self.enter(slot);
     }
 
     fn append(&mut self, slot: u32, place: u32) {
         let lane = self.lanes.get_mut(slot);
         let tail = std::mem::replace(&mut lane.tail, place);
         self.entries.get_mut(tail).next = place;
-        let entry = self.entries.get(place);
-        if entry.coalesce == 0 {
-            return;
-        }
-        let newest = self.newest.entry(slot).or_default();
-        match newest
-            .iter_mut()
-            .find(|(value, _)| *value == entry.coalesce)
-        {
-            Some((_, id)) => *id = entry.id,
-            None => newest.push((entry.coalesce, entry.id)),
-        }
     }
 
-    /// The entry has become the head of its lane.
-    fn enter(&mut self, slot: u32, place: u32) {
-        match self.dates.remove(&place) {
+    /// The lane goes on with this entry, or ends.
+    fn begin_at(&mut self, slot: u32, head: u32) {
+        if head == NONE {
+            return self.close(slot);
+        }
+        self.lanes.get_mut(slot).head = head;
+        self.enter(slot);
+    }
+
+    /// The lane has another entry that is next.
+    fn enter(&mut self, slot: u32) {
+        match self.take_date(slot) {
             Some(date) => self.timers.push(Reverse((date, slot))),
             None => self.ready.push_back(slot),
         }
@@ -228,7 +307,6 @@ impl LaneTable {
 
     fn close(&mut self, slot: u32) {
         let lane = self.lanes.remove(slot).lane;
-        self.newest.remove(&slot);
         let found = self.index.find_entry(hash(lane), |other| *other == slot);
         found.expect("every open lane is in the index").remove();
         // After a large backlog the slabs would keep its memory for good.
@@ -253,6 +331,10 @@ struct Entry {
 const RESUMED: u8 = 1;
 const RETRIED: u8 = 2;
 const SHARED: u8 = 4;
+
+/// The most events of a block: bounds the work of a turn, however long a lane is and however many
+/// of its events turn out to be of no use.
+const LONGEST_BLOCK: usize = 4096;
 
 /// No place.
 const NONE: u32 = u32::MAX;

@@ -17,6 +17,7 @@
 //! | outage of a service | waited out, uses up no retry |
 //! | permanent error, write refused by the catalog | dead letter, unless `should_retry` says otherwise |
 //! | mapping fails for an item | the item yields nothing, the story says so; dead letter if it fails for all |
+//! | a newer event that would supersede it is given up | runs after all |
 //! | the process ends while the event runs | resumed at start; dead letter after [`DispatchOptions::max_restarts`] times |
 //!
 //! Processors of a turn run at once and do not see each other's faults, but their results are
@@ -45,6 +46,7 @@ mod lanes;
 mod pointer;
 mod settle;
 mod shared;
+mod supersede;
 mod takeup;
 mod trial;
 mod verdict;

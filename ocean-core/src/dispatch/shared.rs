@@ -15,7 +15,7 @@ use super::takeup::Loaded;
 use crate::{
     event::EventId,
     lane::{Lane, Lanes},
-    queue::{Change, Story},
+    queue::{Change, LaneDate, Story},
 };
 
 /// The events that wait in several lanes.
@@ -63,6 +63,8 @@ pub(super) enum LaneEnd {
     Again(jiff::Timestamp),
     /// A newer event of the lane made it pointless.
     Superseded(EventId),
+    /// It waits on: a newer event of the lane took effect in part.
+    Waits,
     /// It cannot be run at all.
     Dead(String),
 }
@@ -126,8 +128,10 @@ impl SharedEvents {
                 .unwrap_or_default()
         });
         merge(&mut story, runs);
+        let waits = matches!(end, LaneEnd::Again(_) | LaneEnd::Waits);
         let again = match end {
             LaneEnd::Again(at) => Some(at),
+            LaneEnd::Waits => None,
             LaneEnd::Through => {
                 shared.ran = true;
                 None
@@ -141,7 +145,13 @@ impl SharedEvents {
                 None
             }
         };
-        if again.is_none() {
+        story.dates.retain(|date| date.lane != lane.get());
+        let lane_date = |at| LaneDate {
+            lane: lane.get(),
+            at,
+        };
+        story.dates.extend(again.map(lane_date));
+        if !waits {
             shared.open.retain(|open| *open != lane);
         }
         if shared.open.is_empty() {
@@ -152,9 +162,16 @@ impl SharedEvents {
         shared.story = Some(story.clone());
         shared.recorded = true;
         shared.leave();
-        record(match again {
-            Some(at) => Change::Retry { at, story },
-            None => Change::Progress(story),
+        // One date for the whole event: the first, and none while a lane waits for none.
+        let dates: Option<Vec<_>> = shared
+            .open
+            .iter()
+            .map(|lane| story.date_in(*lane))
+            .collect();
+        let next = dates.and_then(|dates| dates.into_iter().min());
+        record(match (again, next) {
+            (Some(_), Some(at)) => Change::Retry { at, story },
+            _ => Change::Progress { next, story },
         });
     }
 
@@ -249,7 +266,7 @@ mod tests {
         run.state = state;
         Story {
             runs: vec![run],
-            notes: Vec::new(),
+            ..Story::default()
         }
     }
 
@@ -276,7 +293,7 @@ mod tests {
             (LaneEnd::Through, ran("a", RunState::Done)),
             (LaneEnd::Through, ran("b", RunState::Done)),
         );
-        assert!(matches!(first, Change::Progress(story) if story.runs.len() == 1));
+        assert!(matches!(first, Change::Progress { story, .. } if story.runs.len() == 1));
         assert!(matches!(second, Change::Done(story) if story.runs.len() == 2));
     }
 
@@ -287,7 +304,7 @@ mod tests {
             (LaneEnd::Through, ran("b", RunState::Done)),
         );
         assert!(
-            matches!(first, Change::Progress(_)),
+            matches!(first, Change::Progress { .. }),
             "the other lane still runs"
         );
         let Change::Dead { reason, story } = second else {
@@ -316,24 +333,46 @@ mod tests {
     fn a_waiting_lane_keeps_the_event() {
         let events = two_lanes();
         events.enter(ID, true);
-        let at = jiff::Timestamp::UNIX_EPOCH;
         let mut changes = Vec::new();
-        let end = LaneEnd::Again(at);
-        events.leave(
-            ID,
-            Lane::new(1),
-            end,
-            ran("a", RunState::Waiting),
-            |change| {
-                changes.push(change);
-            },
+        let end = LaneEnd::Again(jiff::Timestamp::UNIX_EPOCH);
+        let waiting = ran("a", RunState::Waiting);
+        events.leave(ID, Lane::new(1), end, waiting, |it| changes.push(it));
+        assert!(
+            matches!(&changes[..], [Change::Progress { next: None, .. }]),
+            "the other lane waits for no date"
         );
-        assert!(matches!(&changes[..], [Change::Retry { at: date, .. }] if *date == at));
         let again = events.enter(ID, true);
         assert!(again.recorded, "the story must be read again");
         assert!(
             again.copy.get().is_none(),
             "nothing is held while nothing runs"
         );
+    }
+
+    #[test]
+    fn the_first_date_of_the_open_lanes_is_that_of_the_event() {
+        let events = two_lanes();
+        let at = |second| jiff::Timestamp::from_second(second).unwrap();
+        for _ in 0..3 {
+            events.enter(ID, true);
+        }
+        let mut changes = Vec::new();
+        for (lane, end) in [
+            (1, LaneEnd::Again(at(60))),
+            (2, LaneEnd::Again(at(30))),
+            (2, LaneEnd::Through),
+        ] {
+            let story = Story::default();
+            events.leave(ID, Lane::new(lane), end, story, |it| changes.push(it));
+        }
+        let [
+            Change::Progress { next: None, .. },
+            Change::Retry { at: first, .. },
+            Change::Progress { next, .. },
+        ] = &changes[..]
+        else {
+            panic!("{changes:?}");
+        };
+        assert_eq!((*first, *next), (at(30), Some(at(60))));
     }
 }

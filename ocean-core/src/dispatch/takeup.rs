@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
 
-use super::{job::Worker, lanes::Ready, shared::Entered};
+use super::{job::Worker, lanes::Ready, shared::Entered, verdict::LONGEST_WAIT};
 use crate::{
     event::{EventId, WebhookEvent},
     failpoint,
@@ -72,27 +72,47 @@ impl Worker {
         entered: Option<&Entered>,
         cached: Option<WebhookEvent>,
     ) -> Result<TakenUp<'_>, Refusal> {
-        let recorded = ready.retried || entered.is_some_and(|it| it.recorded);
-        let fresh = !recorded && !ready.resumed;
-        let loaded = match (entered, cached) {
-            (None, Some(event)) if fresh => Loaded::fresh(event),
-            (None, _) => self.load(ready.id, recorded).await?,
-            (Some(entered), cached) => {
-                let load = async || match cached {
-                    Some(event) if fresh => Ok(Loaded::fresh(event)),
-                    _ => self.load(ready.id, recorded).await,
-                };
-                entered.copy.get_or_try_init(load).await?.clone()
-            }
-        };
-        // What is superseded does not run, so it can do no harm.
-        let suspect = if ready.resumed && ready.superseded_by.is_none() {
+        let loaded = self.look_up(ready, entered, cached).await?;
+        let suspect = if ready.resumed {
+            self.wait_for_date(&loaded.story, ready)?;
             self.resume(&loaded, entered.is_none_or(|it| it.resume))
                 .await?
         } else {
             None
         };
         Ok(TakenUp { loaded, suspect })
+    }
+
+    /// Finds out what is known of the event.
+    pub(super) async fn look_up(
+        &self,
+        ready: &Ready,
+        entered: Option<&Entered>,
+        cached: Option<WebhookEvent>,
+    ) -> Result<Loaded, Refusal> {
+        let recorded = ready.retried || entered.is_some_and(|it| it.recorded);
+        let fresh = !recorded && !ready.resumed;
+        match (entered, cached) {
+            (None, Some(event)) if fresh => Ok(Loaded::fresh(event)),
+            (None, _) => self.load(ready.id, recorded).await,
+            (Some(entered), cached) => {
+                let load = async || match cached {
+                    Some(event) if fresh => Ok(Loaded::fresh(event)),
+                    _ => self.load(ready.id, recorded).await,
+                };
+                Ok(entered.copy.get_or_try_init(load).await?.clone())
+            }
+        }
+    }
+
+    /// The feed knows one date for an event in several lanes: the earliest.
+    fn wait_for_date(&self, story: &Story, ready: &Ready) -> Result<(), Refusal> {
+        let date = story.date_in(ready.lane);
+        let wait = date.map(|date| date.duration_since(self.clock.now()));
+        match wait.map(Duration::try_from) {
+            Some(Ok(wait)) if !wait.is_zero() => Err(Refusal::Later(wait.min(LONGEST_WAIT))),
+            _ => Ok(()),
+        }
     }
 
     async fn load(&self, id: EventId, recorded: bool) -> Result<Loaded, Refusal> {

@@ -9,7 +9,7 @@ use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Instan
 
 use futures_util::FutureExt as _;
 
-use super::attempt::panicked;
+use super::{attempt::panicked, gate::Seen};
 use crate::{
     catalog::{
         Catalog, CatalogError, ChangeSet, EntityKey, Processing, RawPart, RawShipment, Written,
@@ -44,55 +44,64 @@ pub(super) struct Landed {
     pub(super) error: Option<ProcessorError>,
 }
 
+/// What became of the results of a turn.
+#[derive(Debug)]
+pub(super) struct Answers {
+    /// By run; runs of which nothing is to be told are left out.
+    pub(super) landed: HashMap<Origin, Landed>,
+    /// What this says about the catalog.
+    pub(super) seen: Seen,
+}
+
 /// Who takes part in landing results.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Landing<'a> {
     pub(super) event: &'a WebhookEvent,
-    pub(super) mapping: &'a Mapping,
+    pub(super) mapping: &'a Arc<Mapping>,
     pub(super) catalog: &'a dyn Catalog,
     pub(super) telemetry: &'a Telemetry,
 }
 
 impl Landing<'_> {
-    /// Maps and writes everything, or ships it raw. Runs of which nothing is to be told are not in
-    /// the answer.
-    pub(super) async fn land(&self, inputs: &[Input<'_>]) -> HashMap<Origin, Landed> {
+    /// Maps and writes everything, or ships it raw.
+    pub(super) async fn land(&self, inputs: &[Input<'_>]) -> Answers {
         if inputs.iter().all(|input| input.results.is_empty()) {
-            return HashMap::new();
+            return Answers::none();
         }
         // A fault of the mapping or the catalog must cost this event no more than an attempt.
         let landed = AssertUnwindSafe(self.land_unguarded(inputs))
             .catch_unwind()
             .await;
         landed.unwrap_or_else(|panic| {
-            origins(inputs)
-                .map(|(origin, _)| (origin, failed(panicked("mapping or catalog ", &*panic))))
-                .collect()
+            let error = || panicked("mapping or catalog ", &*panic);
+            Answers::all_failed(inputs, error, Seen::Nothing)
         })
     }
 
-    async fn land_unguarded(&self, inputs: &[Input<'_>]) -> HashMap<Origin, Landed> {
+    async fn land_unguarded(&self, inputs: &[Input<'_>]) -> Answers {
         match self.catalog.processing() {
             Processing::Raw => match self.ship(inputs).await {
-                Ok(()) => HashMap::new(),
-                Err(error) => origins(inputs)
-                    .map(|(origin, _)| (origin, failed(error.clone().into())))
-                    .collect(),
+                Ok(seen) => Answers {
+                    seen,
+                    ..Answers::none()
+                },
+                Err(error) => Answers::all_failed(inputs, || error.clone().into(), seen(&error)),
             },
             Processing::Entities => self.map_and_write(inputs).await,
             Processing::EntitiesAndRaw => {
-                let (landed, shipped) = tokio::join!(self.map_and_write(inputs), self.ship(inputs));
+                let (answers, shipped) =
+                    tokio::join!(self.map_and_write(inputs), self.ship(inputs));
                 if let Err(error) = shipped {
                     self.telemetry
                         .dispatch
                         .not_shipped(self.event.id(), &error.into());
                 }
-                landed
+                answers
             }
         }
     }
 
-    async fn ship(&self, inputs: &[Input<'_>]) -> Result<(), CatalogError> {
+    async fn ship(&self, inputs: &[Input<'_>]) -> Result<Seen, CatalogError> {
         let part = |(input, resource): (&Input<'_>, &Arc<Resource>)| RawPart {
             kind: Arc::clone(&resource.kind),
             resource_index: resource.index,
@@ -106,49 +115,49 @@ impl Landing<'_> {
             .collect();
         // What actions bring belongs to no resource.
         if parts.is_empty() {
-            return Ok(());
+            return Ok(Seen::Nothing);
         }
         let shipment = RawShipment {
             event_id: self.event.id().to_string(),
             received_at: self.event.received_at(),
             parts,
         };
-        self.catalog.ship(shipment).await
+        self.catalog.ship(shipment).await.map(|()| Seen::Answer)
     }
 
-    async fn map_and_write(&self, inputs: &[Input<'_>]) -> HashMap<Origin, Landed> {
-        let places: Vec<Vec<usize>> = inputs
-            .iter()
-            .map(|input| {
-                input
-                    .resources
-                    .iter()
-                    .map(|resource| resource.index)
-                    .collect()
-            })
-            .collect();
-        let plan_inputs: Vec<_> = inputs
-            .iter()
-            .zip(&places)
-            .map(|(input, resources)| PlanInput {
-                resources,
-                results: &input.results,
-            })
-            .collect();
+    async fn map_and_write(&self, inputs: &[Input<'_>]) -> Answers {
         let started = Instant::now();
-        let plan = self.mapping.plan(&plan_inputs);
+        let plan = self.plan(inputs).await;
         self.telemetry.mapping.planned(&plan, started.elapsed());
-        let mut landed = self.read_notes(inputs, &plan);
+        let mut answered = Answers {
+            landed: self.read_notes(inputs, &plan),
+            seen: Seen::Nothing,
+        };
         let (changes, names) = changes(plan, self.mapping);
         if names.is_empty() {
-            return landed;
+            return answered;
         }
         let mut answers = self.catalog.apply(changes).await.into_iter();
         for (origin, kind, key) in names {
             let answer = answers.next().unwrap_or_else(|| Err(unanswered()));
-            landed.entry(origin).or_default().wrote(kind, key, answer);
+            answered.saw(answer.as_ref().map_or_else(seen, |_| Seen::Answer));
+            let landed = answered.landed.entry(origin).or_default();
+            landed.wrote(kind, key, answer);
         }
-        landed
+        answered
+    }
+
+    /// Maps all items; many or large ones on a thread of their own, since mapping never yields and
+    /// would hold up whatever else shares the worker's thread.
+    async fn plan(&self, inputs: &[Input<'_>]) -> Plan {
+        let mapping = Arc::clone(self.mapping);
+        let inputs: Vec<_> = inputs.iter().map(ToMap::from).collect();
+        if !inputs.iter().any(ToMap::is_large) {
+            return plan(&mapping, &inputs);
+        }
+        let planned = tokio::task::spawn_blocking(move || plan(&mapping, &inputs)).await;
+        // A panic goes on here, where it costs the event an attempt.
+        planned.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()))
     }
 
     fn read_notes(&self, inputs: &[Input<'_>], plan: &Plan) -> HashMap<Origin, Landed> {
@@ -178,6 +187,50 @@ impl Landing<'_> {
         }
         landed
     }
+}
+
+// === ToMap ===
+
+/// An input of a plan that can go to another thread.
+#[derive(Debug)]
+struct ToMap {
+    /// Places of the resources in the mapping.
+    resources: Vec<usize>,
+    results: Arc<RawResults>,
+}
+
+/// The most items that are mapped on the worker's thread.
+const FEW_ITEMS: usize = 64;
+
+/// The most bytes of raw items that are mapped on the worker's thread.
+const FEW_BYTES: usize = 1 << 20;
+
+impl ToMap {
+    fn is_large(&self) -> bool {
+        let items = || self.results.updated.iter().chain(&self.results.deleted);
+        items().count() > FEW_ITEMS
+            || items().map(|raw| raw.as_bytes().len()).sum::<usize>() > FEW_BYTES
+    }
+}
+
+impl From<&Input<'_>> for ToMap {
+    fn from(input: &Input<'_>) -> Self {
+        Self {
+            resources: input.resources.iter().map(|it| it.index).collect(),
+            results: Arc::clone(&input.results),
+        }
+    }
+}
+
+fn plan(mapping: &Mapping, inputs: &[ToMap]) -> Plan {
+    let inputs: Vec<_> = inputs
+        .iter()
+        .map(|input| PlanInput {
+            resources: &input.resources,
+            results: &input.results,
+        })
+        .collect();
+    mapping.plan(&inputs)
 }
 
 /// The changes for the catalog and, in the order of its answers, what each is about.
@@ -219,6 +272,43 @@ fn unanswered() -> CatalogError {
     CatalogError::Retry {
         message: "the catalog gave no answer".into(),
         after: None,
+    }
+}
+
+/// What an error says about the catalog. A fault that passes may be one of the way to it.
+fn seen(error: &CatalogError) -> Seen {
+    match error {
+        CatalogError::Unavailable { after, .. } => Seen::Outage(*after),
+        CatalogError::Permanent { .. } => Seen::Answer,
+        CatalogError::Retry { .. } => Seen::Nothing,
+    }
+}
+
+// === impl Answers ===
+
+impl Answers {
+    fn none() -> Self {
+        Self {
+            landed: HashMap::new(),
+            seen: Seen::Nothing,
+        }
+    }
+
+    fn all_failed(inputs: &[Input<'_>], error: impl Fn() -> ProcessorError, seen: Seen) -> Self {
+        let landed = origins(inputs)
+            .map(|(origin, _)| (origin, failed(error())))
+            .collect();
+        Self { landed, seen }
+    }
+
+    /// Of several answers an outage counts most, and of several outages the shortest.
+    fn saw(&mut self, seen: Seen) {
+        self.seen = match (self.seen, seen) {
+            (Seen::Outage(one), Seen::Outage(other)) => Seen::Outage(one.min(other)),
+            (outage @ Seen::Outage(_), _) | (_, outage @ Seen::Outage(_)) => outage,
+            (Seen::Answer, _) | (_, Seen::Answer) => Seen::Answer,
+            (Seen::Nothing, Seen::Nothing) => Seen::Nothing,
+        };
     }
 }
 

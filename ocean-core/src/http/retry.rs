@@ -35,12 +35,15 @@ pub(super) fn hint(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
         .into_iter()
         .filter_map(|name| headers.get(name)?.to_str().ok())
         .find_map(|text| parse_hint(text, now))
-        .map(|delay| delay.min(MAX_HINT))
 }
 
-/// Reads seconds, a Unix time, ISO 8601 or an HTTP date. Dates in the past say nothing, a Unix
-/// time in the past says "now", as upstream has it.
+/// Reads seconds, a Unix time, ISO 8601 or an HTTP date, five minutes at most. Dates in the past say
+/// nothing, a Unix time in the past says "now", as upstream has it.
 pub(crate) fn parse_hint(text: &str, now: Timestamp) -> Option<Duration> {
+    uncapped_hint(text, now).map(|wait| wait.min(MAX_HINT))
+}
+
+fn uncapped_hint(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim();
     if let Ok(number) = text.parse::<f64>() {
         if !number.is_finite() || number < 0.0 {
@@ -49,7 +52,10 @@ pub(crate) fn parse_hint(text: &str, now: Timestamp) -> Option<Duration> {
         if number <= MAX_SECONDS as f64 {
             return Some(Duration::from_secs_f64(number));
         }
-        let at = Timestamp::from_millisecond((number * 1000.0) as i64).ok()?;
+        let Ok(at) = Timestamp::from_millisecond((number * 1000.0) as i64) else {
+            // Beyond the end of all calendars.
+            return Some(Duration::MAX);
+        };
         return Some(at.duration_since(now).try_into().unwrap_or_default());
     }
     let at = text
@@ -73,13 +79,20 @@ mod tests {
     fn hints_are_seconds_unix_times_or_dates() {
         check_hint("7", Some(7));
         check_hint(" 0 ", Some(0));
-        check_hint("10000", Some(10_000));
+        check_hint("300", Some(300));
+        check_hint("301", Some(300));
+        check_hint("10000", Some(300));
         check_hint("1767225690", Some(90));
         check_hint("1767225000", Some(0));
         check_hint("2026-01-01T00:00:30Z", Some(30));
         check_hint("2026-01-01T02:00:30+02:00", Some(30));
         check_hint("2025-12-31T23:59:59Z", None);
         check_hint("Thu, 01 Jan 2026 00:01:00 GMT", Some(60));
+        check_hint("9999-12-30T22:00:00Z", Some(300));
+        check_hint("18446744073709551615", Some(300));
+        check_hint("1e300", Some(300));
+        check_hint("inf", None);
+        check_hint("NaN", None);
         check_hint("-3", None);
         check_hint("soon", None);
         check_hint("", None);

@@ -105,6 +105,47 @@ impl Coding {
     }
 }
 
+// === Memory ===
+
+/// The memory that parsing takes for each JSON value, with room for vectors that double as they grow:
+/// a node of 16 bytes in two vectors at once.
+pub(super) const BYTES_PER_VALUE: usize = 64;
+
+/// The memory that parsing this JSON text takes at most: a copy of the text, and the values.
+pub(super) fn parsing_bytes(text: &[u8], limits: &Limits) -> Result<usize, Refusal> {
+    let limit = limits.max_json_values;
+    // Signs within strings count here; only where that makes a difference they are told apart, byte
+    // by byte.
+    let mut values = 1 + text.iter().filter(|byte| starts_value(**byte)).count();
+    if values > limit {
+        values = 1 + values_outside_strings(text);
+    }
+    if values > limit {
+        return Err(Refusal::TooManyValues { limit });
+    }
+    Ok(text.len() + values * BYTES_PER_VALUE)
+}
+
+/// Whether a value may begin behind this sign of JSON.
+fn starts_value(byte: u8) -> bool {
+    matches!(byte, b',' | b':' | b'[' | b'{')
+}
+
+fn values_outside_strings(text: &[u8]) -> usize {
+    let mut count = 0;
+    let (mut quoted, mut escaped) = (false, false);
+    for &byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if !quoted && starts_value(byte) => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
 // === Texts ===
 
 /// The events of a body: one, or the elements of its array.
@@ -162,4 +203,44 @@ impl Texts {
 
 fn parse(text: &Bytes) -> Result<Document, Refusal> {
     Document::parse(text).map_err(|error| Refusal::Json(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, values: Option<usize>) {
+        let limits = Limits {
+            max_json_values: 7,
+            ..Limits::default()
+        };
+        let bytes = parsing_bytes(text.as_bytes(), &limits).ok();
+        let expected = values.map(|values| text.len() + values * BYTES_PER_VALUE);
+        assert_eq!(bytes, expected, "{text}");
+    }
+
+    #[test]
+    fn values_are_counted_before_they_are_parsed() {
+        check("0", Some(1));
+        check("[]", Some(2));
+        check("[0,0,0]", Some(4));
+        check(r#"{"a":0,"b":[1]}"#, Some(6));
+        check("[0,0,0,0,0,0]", Some(7));
+        check("[0,0,0,0,0,0,0]", None);
+        check("[[[[[[[", None);
+        // In a string that would exceed the limit, signs are text.
+        check(r#"{"a":",,,,,,,,"}"#, Some(3));
+        check(r#"{"a":"\\\",,,,,,,,"}"#, Some(3));
+        check(r#"["\\",0,0,0,0,0,0]"#, None);
+    }
+
+    #[test]
+    fn one_body_of_the_largest_size_fits_into_memory() {
+        for max_body_bytes in [1, 25 << 20, 1 << 30, usize::MAX] {
+            let limits = Limits::for_bodies_of(max_body_bytes);
+            let values = limits.max_json_values * BYTES_PER_VALUE;
+            let needed = max_body_bytes.saturating_mul(2).saturating_add(values);
+            assert!(limits.max_buffered_bytes >= needed);
+        }
+    }
 }

@@ -39,7 +39,7 @@ pub(super) struct Door {
     pub(super) telemetry: Arc<Telemetry>,
     limits: Limits,
     body_timeout: Duration,
-    // Of all bodies that are in memory now.
+    // Of all requests that are in memory now.
     buffered_bytes: AtomicUsize,
 }
 
@@ -115,8 +115,7 @@ impl Door {
             timeout: self.body_timeout,
         };
         let body = reader.read(request, payload, &mut buffered).await?;
-        let received_bytes = body.len();
-        metrics.received(received_bytes);
+        metrics.received(body.len());
         let started = Instant::now();
         let arrival = Arrival {
             headers: &headers,
@@ -125,7 +124,7 @@ impl Door {
             received_at: self.clock.now(),
         };
         arrival.verify(source).await?;
-        let intake = Intake::of(arrival, source, &self.limits)?;
+        let intake = Intake::of(arrival, source, &self.limits, &mut buffered)?;
         let (events, batch) = match intake {
             Intake::Event(event) => (vec![event], false),
             Intake::Batch(events) => (events, true),
@@ -134,9 +133,6 @@ impl Door {
                 return Ok(answer::json_body(StatusCode::OK, body));
             }
         };
-        // What was inflated waits in memory for the queue as well.
-        let decoded: usize = events.iter().map(|event| event.body().len()).sum();
-        buffered.grow(decoded.saturating_sub(received_bytes))?;
         let events = events.into_iter().map(|event| NewEvent {
             lanes: self.router.lanes_of(&event),
             event,

@@ -1,12 +1,13 @@
 //! A request without a server, for `simulate`: the same checks, nothing accepted.
 
-use std::fmt;
+use std::{fmt, sync::atomic::AtomicUsize};
 
 use bytes::Bytes;
 
 use super::{
     Limits,
     intake::{Arrival, Intake},
+    reader::Buffered,
     refusal::Refusal,
 };
 use crate::{
@@ -62,7 +63,10 @@ pub async fn receive(
         Ok(()) => Verdict::Unverified,
         Err(reason) => Verdict::Refused(reason),
     };
-    let events = match Intake::of(arrival, source, &Limits::default())? {
+    let limits = Limits::default();
+    let total = AtomicUsize::new(0);
+    let mut memory = Buffered::new(&total, limits.max_buffered_bytes);
+    let events = match Intake::of(arrival, source, &limits, &mut memory)? {
         Intake::Event(event) => vec![event],
         Intake::Batch(events) => events,
         Intake::Challenge(_) => Vec::new(),

@@ -68,6 +68,10 @@ impl Check {
         })
     }
 
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// # Errors
     /// Why the dependency does not work.
     pub fn run(&self) -> Result<(), String> {

@@ -1,16 +1,19 @@
 //! From a request to events: everything the door checks, without the server around it.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
     Limits,
-    body::{Coding, Form, Texts},
+    body::{self, Coding, Form, Texts},
+    reader::Buffered,
     refusal::Refusal,
 };
 use crate::{
-    event::{EventParts, Headers, WebhookEvent},
+    event::{EventParts, Headers, WebhookEvent, query_without_secrets},
     source::{Challenge, CheckedSource, Locator, RawRequest, Unverified},
 };
 
@@ -19,7 +22,7 @@ use crate::{
 pub(crate) struct Arrival<'a> {
     /// Names in lower case and values, secrets included.
     pub(crate) headers: &'a [(&'a str, &'a [u8])],
-    /// The query string, without `?`.
+    /// The query string, without `?`, secrets included.
     pub(crate) query: &'a str,
     /// The body as received.
     pub(crate) body: Bytes,
@@ -51,7 +54,8 @@ pub(crate) enum Intake {
 }
 
 impl Intake {
-    /// Decodes, parses and splits a request.
+    /// Decodes, parses and splits a request whose body is counted in `memory`; what comes out of it
+    /// is counted there as well.
     ///
     /// # Errors
     /// Why it is refused.
@@ -59,10 +63,14 @@ impl Intake {
         arrival: Arrival<'_>,
         source: &CheckedSource,
         limits: &Limits,
+        memory: &mut Buffered<'_>,
     ) -> Result<Self, Refusal> {
         let declared = Declared::of(arrival.headers, source)?;
         let body = declared.coding.inflate(arrival.body.clone(), limits)?;
         let body = declared.form.json_text(body)?;
+        memory.grow(body.len().saturating_sub(arrival.body.len()))?;
+        // Before parsing: afterwards it would be too late to refuse.
+        memory.grow(body::parsing_bytes(&body, limits)?)?;
         let texts = Texts::parse(body, source.source(), limits)?;
         let maker = EventMaker::new(&arrival, source);
         Ok(match texts {
@@ -121,6 +129,7 @@ struct EventMaker<'a> {
     arrival: &'a Arrival<'a>,
     source: &'a CheckedSource,
     headers: Headers,
+    query: Cow<'a, str>,
 }
 
 impl<'a> EventMaker<'a> {
@@ -134,6 +143,7 @@ impl<'a> EventMaker<'a> {
             arrival,
             source,
             headers: Headers::new(public),
+            query: query_without_secrets(arrival.query),
         }
     }
 
@@ -160,7 +170,7 @@ impl<'a> EventMaker<'a> {
             delivery,
             received_at: self.arrival.received_at,
             headers: self.headers.clone(),
-            query: self.arrival.query.into(),
+            query: self.query.as_ref().into(),
             body,
             ..EventParts::default()
         };

@@ -116,8 +116,27 @@ pub struct Limits {
     pub max_body_bytes: usize,
     /// Elements of an array body.
     pub max_batch_events: usize,
-    /// Bytes of all bodies that are being received at once.
+    /// JSON values in one body, keys included. Parsed values are larger than their text: 25 MiB of
+    /// `[0,0,0` would take half a gigabyte.
+    pub max_json_values: usize,
+    /// Memory that all requests may hold at once: bodies as received and inflated, and what it takes
+    /// to parse them.
     pub max_buffered_bytes: usize,
+}
+
+impl Limits {
+    /// The default limits, for bodies of this size; a single one of them always fits into memory.
+    pub fn for_bodies_of(max_body_bytes: usize) -> Self {
+        let limits = Self::default();
+        let largest = max_body_bytes
+            .saturating_mul(2)
+            .saturating_add(limits.max_json_values * body::BYTES_PER_VALUE);
+        Self {
+            max_body_bytes,
+            max_buffered_bytes: limits.max_buffered_bytes.max(largest),
+            ..limits
+        }
+    }
 }
 
 impl Default for Limits {
@@ -125,6 +144,8 @@ impl Default for Limits {
         Self {
             max_body_bytes: 25 * 1024 * 1024,
             max_batch_events: 10_000,
+            // In events, a value takes ten bytes of text and more.
+            max_json_values: 3_000_000,
             max_buffered_bytes: 256 * 1024 * 1024,
         }
     }

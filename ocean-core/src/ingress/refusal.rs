@@ -29,6 +29,12 @@ pub enum Refusal {
         /// The limit.
         limit: usize,
     },
+    /// The body has too many JSON values.
+    #[error("the body has more than {limit} JSON values")]
+    TooManyValues {
+        /// The limit.
+        limit: usize,
+    },
     /// The body is declared to be something that the source does not take.
     #[error("the content type is not {expected}")]
     MediaType {
@@ -73,7 +79,10 @@ impl Refusal {
         match self {
             Self::NotFound => 404,
             Self::Method { .. } => 405,
-            Self::TooLarge { .. } | Self::TooMany { .. } => 413,
+            Self::TooLarge { .. }
+            | Self::TooMany { .. }
+            | Self::TooManyValues { .. }
+            | Self::Queue(QueueError::TooLarge { .. }) => 413,
             Self::MediaType { .. } | Self::ContentEncoding => 415,
             Self::Unverified(Unverified::Unavailable(_)) | Self::Queue(_) => 503,
             Self::Unverified(_) => 401,
@@ -89,8 +98,9 @@ impl Refusal {
         match self {
             Self::NotFound => "not_found",
             Self::Method { .. } => "method_not_allowed",
-            Self::TooLarge { .. } => "too_large",
+            Self::TooLarge { .. } | Self::Queue(QueueError::TooLarge { .. }) => "too_large",
             Self::TooMany { .. } => "too_many_events",
+            Self::TooManyValues { .. } => "too_many_values",
             Self::MediaType { .. } => "unsupported_media_type",
             Self::ContentEncoding => "unsupported_encoding",
             Self::Unverified(Unverified::Unavailable(_)) => "verifier_unavailable",
@@ -114,6 +124,7 @@ impl Refusal {
             Self::Queue(
                 QueueError::Full { retry_after, .. } | QueueError::Failing { retry_after, .. },
             ) => Some(*retry_after),
+            Self::Queue(QueueError::TooLarge { .. }) => None,
             // Long enough for a restart, short enough not to look like an outage.
             Self::Queue(_) => Some(Duration::from_secs(5)),
             Self::Unverified(Unverified::Unavailable(_)) => Some(Duration::from_secs(10)),

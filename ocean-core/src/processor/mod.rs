@@ -45,7 +45,7 @@ pub enum ProcessorType {
 ///
 /// Every method but [`handle_event`](Self::handle_event) has a default. The order of calls for an
 /// event: [`should_process_event`](Self::should_process_event) and
-/// [`matching_kinds`](Self::matching_kinds) once; then per run
+/// [`matching_kinds`](Self::matching_kinds); then per run, `should_process_event` again,
 /// [`before_processing`](Self::before_processing), [`authenticate`](Self::authenticate),
 /// [`validate_payload`](Self::validate_payload), [`handle_event`](Self::handle_event), and
 /// [`after_processing`](Self::after_processing) on success or [`on_error`](Self::on_error) on any
@@ -83,7 +83,9 @@ pub trait WebhookProcessor: Send + Sync + 'static {
     }
 
     /// Whether the event concerns this processor, beyond the declared filter; `true` by default.
-    /// Called before authentication; a panic counts as no and is reported.
+    /// Called before authentication, on receipt and again in each attempt. A panic counts as yes on
+    /// receipt and fails the attempt, which is retried and ends as a dead letter: no event is lost
+    /// to it.
     fn should_process_event(&self, event: &WebhookEvent) -> bool {
         let _ = event;
         true

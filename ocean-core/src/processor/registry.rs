@@ -64,21 +64,27 @@ impl Registered {
         Self { spec, processor }
     }
 
-    /// Whether guard and `should_process_event` say yes. The declared filter is not asked again. A
-    /// panic counts as no: it would otherwise decide for the other processors of the event too.
+    /// Whether the event is for it: guard and `should_process_event` say yes, or one of them
+    /// panics. A fault must not pass for "no", or an event that was answered with "ok" would be
+    /// lost; the panic comes again in the attempt, where it is repeated as any other.
     fn accepts(&self, event: &WebhookEvent) -> bool {
-        let ask = || {
-            self.spec.guard.is_none_or(|guard| guard(event))
-                && self.processor.should_process_event(event)
-        };
-        catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| {
+        catch_unwind(AssertUnwindSafe(|| self.wants(event))).unwrap_or_else(|_| {
             warn!(
                 processor = self.spec.name,
                 event = %event.id(),
-                "A processor panicked when asked whether an event concerns it; taken as no."
+                "A processor panicked when asked whether an event concerns it; its attempts will fail."
             );
-            false
+            true
         })
+    }
+
+    /// Whether guard and `should_process_event` say yes. The declared filter is not asked again.
+    ///
+    /// # Panics
+    /// If one of them does.
+    pub(crate) fn wants(&self, event: &WebhookEvent) -> bool {
+        self.spec.guard.is_none_or(|guard| guard(event))
+            && self.processor.should_process_event(event)
     }
 }
 
@@ -139,7 +145,8 @@ impl Registry {
         Self { processors, index }
     }
 
-    /// The processors the event is for, by declared filter, guard and `should_process_event`.
+    /// The processors the event is for, by declared filter, guard and `should_process_event`; one
+    /// that panics when asked is among them.
     pub fn route(&self, event: &WebhookEvent) -> Route {
         let mut route = self.index.matches(event);
         route.retain(|place| self.processors[*place].accepts(event));
@@ -172,6 +179,20 @@ impl Registry {
             lane == if is_stored { own } else { first.lane }
         };
         route.iter().copied().filter(runs_here).collect()
+    }
+
+    /// Whether each processor of `route` runs in a lane of its own choice, so that an empty lane
+    /// among `stored` is that of a processor that is gone, not of one that moved.
+    pub(crate) fn keeps_lanes(
+        &self,
+        event: &WebhookEvent,
+        route: &[ProcessorIndex],
+        stored: &Lanes,
+    ) -> bool {
+        route.iter().all(|place| {
+            let own = lanes::lane(event, &self.processors[*place].spec);
+            stored.iter().any(|entry| entry.lane == own)
+        })
     }
 
     /// The processor at this place.
@@ -470,13 +491,13 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_when_asked_counts_as_no_for_that_processor_alone() {
+    fn a_panic_when_asked_counts_as_yes_for_that_processor_alone() {
         let registry = registry(&[
-            spec("calm"),
+            spec("calm").guard(|_| false),
             spec("nervous").guard(|_| panic!("as the test wants")),
         ])
         .unwrap();
-        assert_eq!(route(&registry, &event("created", "{}")), ["calm"]);
+        assert_eq!(route(&registry, &event("created", "{}")), ["nervous"]);
     }
 
     // === Lanes ===

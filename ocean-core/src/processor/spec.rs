@@ -34,12 +34,15 @@ pub struct ProcessorSpec {
     /// Pointers into the payload that must lead to a value other than null; an event that matches
     /// otherwise but lacks one is rejected as invalid.
     pub requires: &'static [&'static str],
-    /// A condition in code, besides the declared ones.
+    /// A condition in code, besides the declared ones. A panic fails the attempt, as one of the
+    /// handler does.
     pub guard: Option<fn(&WebhookEvent) -> bool>,
     /// Pointers to the values that make the ordering key; empty means that all its events are
     /// handled one after another.
     pub key: &'static [&'static str],
-    /// Whether a newer waiting event of the same key replaces older ones.
+    /// Whether a newer waiting event of the same key replaces older ones, if it is not given up. An
+    /// event that other processors of the key handle, too, ends a row of events that replace each
+    /// other.
     pub coalesce: bool,
     /// Events that mean deletion, and what they delete.
     pub delete: Option<DeleteSpec>,
@@ -137,7 +140,8 @@ impl ProcessorSpec {
         }
     }
 
-    /// Only events for which `guard` says yes.
+    /// Only events for which `guard` says yes. An event for which it panics is kept, retried and
+    /// ends as a dead letter.
     #[must_use]
     pub const fn guard(self, guard: fn(&WebhookEvent) -> bool) -> Self {
         Self {
@@ -155,7 +159,7 @@ impl ProcessorSpec {
         }
     }
 
-    /// A newer waiting event of the same key replaces older ones.
+    /// A newer waiting event of the same key replaces older ones, if it is not given up.
     #[must_use]
     pub const fn coalesce(self) -> Self {
         Self {

@@ -41,6 +41,9 @@ pub struct Filter {
     pub since: Option<Timestamp>,
     /// Received before this time.
     pub until: Option<Timestamp>,
+    /// Whether replays are listed as well. They have the date of the event they repeat, so that a
+    /// range of dates holds both.
+    pub replays: bool,
     /// Only events with a smaller id, for paging.
     pub before: Option<EventId>,
     /// At most so many.
@@ -56,6 +59,7 @@ impl Default for Filter {
             lane: None,
             since: None,
             until: None,
+            replays: true,
             before: None,
             limit: 100,
         }
@@ -74,6 +78,7 @@ impl Filter {
             && (self.lane).is_none_or(|lane| lanes.iter().any(|entry| entry.lane == lane))
             && self.since.is_none_or(|since| summary.received_at >= since)
             && self.until.is_none_or(|until| summary.received_at < until)
+            && (self.replays || summary.replay_of.is_none())
             && self.before.is_none_or(|before| summary.id < before)
     }
 }
@@ -127,4 +132,6 @@ pub struct Summary {
     pub reason: Option<String>,
     /// The event it repeats.
     pub replay_of: Option<EventId>,
+    /// The latest event that repeats it.
+    pub replayed_as: Option<EventId>,
 }

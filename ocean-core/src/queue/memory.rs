@@ -81,6 +81,7 @@ struct Entry {
     next_attempt_at: Option<Timestamp>,
     reason: Option<String>,
     replay_of: Option<EventId>,
+    replayed_as: Option<EventId>,
 }
 
 impl MemoryQueue {
@@ -113,6 +114,12 @@ impl MemoryQueue {
             return Err(QueueError::Closed);
         }
         let bytes: u64 = events.iter().map(|new| bytes_of(&new.event)).sum();
+        if bytes > options.max_pending_bytes {
+            return Err(QueueError::TooLarge {
+                bytes,
+                limit: options.max_pending_bytes,
+            });
+        }
         let over = (inner.pending_bytes + bytes).saturating_sub(options.max_pending_bytes);
         if over > 0 {
             return Err(QueueError::Full {
@@ -170,6 +177,10 @@ impl Queue for MemoryQueue {
             pending: count(EventState::Pending),
             pending_bytes: inner.pending_bytes,
             dead: count(EventState::Dead),
+            dead_bytes: (inner.events.values())
+                .filter(|entry| entry.state == EventState::Dead)
+                .map(|entry| bytes_of(&entry.event))
+                .sum(),
             refusing: (inner.pending_bytes >= options.max_pending_bytes)
                 .then(|| full(options.max_pending_bytes)),
             oldest: oldest.map(|entry| {
@@ -287,6 +298,7 @@ impl Inner {
                 next_attempt_at: None,
                 reason: None,
                 replay_of: new.replay_of,
+                replayed_as: None,
             },
         );
         if ignored {
@@ -323,7 +335,8 @@ impl Inner {
                 entry.restarts += 1;
                 return;
             }
-            Change::Progress(story) => {
+            Change::Progress { next, story } => {
+                entry.next_attempt_at = next;
                 entry.story = story;
                 entry.restarts = 0;
                 return;
@@ -374,6 +387,15 @@ impl Inner {
         if entry.state == EventState::Pending {
             return ActionOutcome::Refused(super::operate::STILL_PENDING.into());
         }
+        if entry.state == EventState::Superseded
+            && let Some(reason) = &entry.reason
+            && super::operate::is_replayed(reason)
+        {
+            return ActionOutcome::Refused(reason.clone());
+        }
+        if self.pending_bytes + bytes_of(&entry.event) > options.max_pending_bytes {
+            return ActionOutcome::Refused(full(options.max_pending_bytes));
+        }
         let new = NewEvent {
             event: entry.event.clone(),
             lanes: super::operate::lanes_of_replay(&entry.lanes, id),
@@ -381,12 +403,13 @@ impl Inner {
         };
         let (Receipt::Stored(by) | Receipt::Ignored(by) | Receipt::Duplicate(by)) =
             self.insert(new, now, options);
-        if let Some(entry) = self.events.get_mut(&id)
-            && entry.state == EventState::Dead
-        {
-            entry.state = EventState::Superseded;
-            entry.reason = Some(format!("replayed as {by}"));
-            self.finished.push_back(id);
+        if let Some(entry) = self.events.get_mut(&id) {
+            entry.replayed_as = Some(by);
+            if entry.state == EventState::Dead {
+                entry.state = EventState::Superseded;
+                entry.reason = Some(super::operate::replayed_as(by));
+                self.finished.push_back(id);
+            }
         }
         ActionOutcome::Replayed(by)
     }
@@ -448,6 +471,7 @@ impl Entry {
             body_kept: true,
             reason: self.reason.clone(),
             replay_of: self.replay_of,
+            replayed_as: self.replayed_as,
         }
     }
 }

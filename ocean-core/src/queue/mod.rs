@@ -27,7 +27,7 @@ mod story;
 pub use feed::{Feed, FeedSender};
 pub use journal::{EventState, Filter, Journal, Summary};
 pub use operate::{Action, ActionOutcome, ActionResult};
-pub use story::{Attempt, Run, RunState, Story, Write, WriteKind};
+pub use story::{Attempt, LaneDate, Run, RunState, Story, Write, WriteKind};
 
 /// Keeps accepted events until they are done.
 pub trait Queue: Send + Sync + fmt::Debug + 'static {
@@ -58,7 +58,8 @@ pub trait Queue: Send + Sync + fmt::Debug + 'static {
     fn journal(&self) -> Option<Arc<dyn Journal>>;
 
     /// Does what an operator asks for; resolves when it is durable. One result for each event
-    /// named, in order.
+    /// named, in order. A large action may be done in parts; what fails then is refused in its
+    /// results.
     ///
     /// # Errors
     /// Nothing was done.
@@ -145,7 +146,12 @@ pub enum Change {
     /// event that kills the process is found out.
     Resumed,
     /// Some runs are through, others go on: remembered, so that a crash repeats only the others.
-    Progress(Story),
+    Progress {
+        /// The date before which none of the others is tried again, if they all wait for one.
+        next: Option<Timestamp>,
+        /// What happened so far.
+        story: Story,
+    },
     /// To be tried again, not before `at`.
     Retry {
         /// The date.
@@ -182,6 +188,8 @@ pub struct Pressure {
     pub pending_bytes: u64,
     /// Dead letters.
     pub dead: u64,
+    /// The bytes of their bodies and headers, those that were removed left out.
+    pub dead_bytes: u64,
     /// Why nothing can be accepted now, if so.
     pub refusing: Option<String>,
     /// The age of the oldest pending event.
@@ -201,6 +209,17 @@ pub enum QueueError {
         reason: String,
         /// When there will probably be room.
         retry_after: Duration,
+    },
+    /// The events of one request are larger than all that may be pending: no waiting helps.
+    #[error(
+        "the request has {bytes} bytes and all pending events may take up {limit}; \
+         raise OCEAN__QUEUE__MAX_PENDING_BYTES"
+    )]
+    TooLarge {
+        /// The size of the request's events.
+        bytes: u64,
+        /// The bound on pending bytes.
+        limit: u64,
     },
     /// The store does not work at the moment.
     #[error("the event store is failing: {reason}")]

@@ -6,19 +6,30 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::lane::Lane;
+
 /// What happened to an event so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Story {
     /// One entry for each processor and resource that had to do with it.
     #[serde(default)]
     pub runs: Vec<Run>,
-    /// What concerns the event as a whole: that no processor is for it any more, or why it never
+    /// What concerns the event as a whole: why a lane of it is given up, or why it never
     /// ran.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Of an event in several lanes: when its turns in those that wait for a retry are to come.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dates: Vec<LaneDate>,
 }
 
 impl Story {
+    /// The date for which the event waits in this lane, if it does in that one and not in all.
+    pub fn date_in(&self, lane: Lane) -> Option<Timestamp> {
+        let waits = |date: &&LaneDate| date.lane == lane.get();
+        self.dates.iter().find(waits).map(|date| date.at)
+    }
+
     /// The run of this processor for this resource, added if there is none.
     pub fn run_mut(&mut self, processor: &str, resource: Option<&str>) -> &mut Run {
         let found = self
@@ -36,6 +47,15 @@ impl Story {
     pub fn attempts(&self) -> u32 {
         self.runs.iter().map(Run::tried).max().unwrap_or(0)
     }
+}
+
+/// The date for which an event waits in one of its lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneDate {
+    /// The number of the lane.
+    pub lane: u64,
+    /// The date.
+    pub at: Timestamp,
 }
 
 /// What one processor did for one resource.

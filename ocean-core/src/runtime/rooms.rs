@@ -16,7 +16,7 @@ use crate::{
     integration::Integration,
     queue::{
         Feed, Queue,
-        embedded::{self, EmbeddedOptions},
+        embedded::{self, EmbeddedOptions, Owner},
         memory::{MemoryOptions, MemoryQueue},
     },
     supervisor::Supervisor,
@@ -38,6 +38,7 @@ pub(crate) fn queue<I: Integration>(
             let options = EmbeddedOptions {
                 max_pending_bytes: settings.max_pending_bytes.get(),
                 retention: settings.retention,
+                owner: Some(owner(&prepared.settings)),
                 clock: prepared.clock,
                 ..EmbeddedOptions::new(&settings.folder)
             };
@@ -53,6 +54,20 @@ pub(crate) fn queue<I: Integration>(
             });
             Ok((Arc::new(queue), feed))
         }
+    }
+}
+
+/// Whose events the store holds: those of another installation must not end in this one's catalog.
+fn owner(settings: &Settings) -> Owner {
+    let catalog = match settings.catalog {
+        CatalogKind::Port => "port",
+        CatalogKind::Local => "local",
+        CatalogKind::DryRun => "dry-run",
+    };
+    Owner {
+        integration: settings.integration.kind.clone(),
+        identifier: settings.integration.identifier.clone(),
+        catalog: catalog.to_owned(),
     }
 }
 

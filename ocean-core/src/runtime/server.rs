@@ -91,6 +91,7 @@ pub(crate) async fn serve<I: Integration>(
             &supervisor,
         ),
     );
+    let checks = checks(&catalog, &mapping);
     let listening = Listening {
         admin: match &settings.admin {
             Some(admin) => Some(admin::serve(
@@ -101,13 +102,14 @@ pub(crate) async fn serve<I: Integration>(
                     registry: Arc::clone(&prepared.registry),
                     mapping: mapping.clone(),
                     browser,
+                    checks: checks.clone(),
                     clock: prepared.clock,
                 },
                 &supervisor,
             )?),
             None => None,
         },
-        public: public_door(&prepared, &queue, &catalog, &mapping, &supervisor)?,
+        public: public_door(&prepared, &queue, checks, &supervisor)?,
     };
     if let Some(address) = listening.admin {
         info!(%address, "Listening for operators.");
@@ -141,11 +143,31 @@ pub(crate) async fn serve<I: Integration>(
     Ok(code)
 }
 
+/// What must work beside the queue, for senders and operators.
+fn checks(catalog: &Arc<dyn Catalog>, mapping: &MappingHandle) -> Vec<Check> {
+    let mapping = mapping.clone();
+    let catalog = Arc::clone(catalog);
+    let loaded = mapping.clone();
+    vec![
+        Check::new("mapping", move || match loaded.current() {
+            Some(_) => Ok(()),
+            None => Err(loaded
+                .status()
+                .error
+                .unwrap_or_else(|| "not loaded yet".to_owned())),
+        }),
+        Check::degrading("mapping", move || match mapping.status().error {
+            Some(error) if mapping.current().is_some() => Err(error),
+            _ => Ok(()),
+        }),
+        Check::degrading("catalog", move || catalog.trouble().map_or(Ok(()), Err)),
+    ]
+}
+
 fn public_door<I: Integration>(
     prepared: &Prepared<I>,
     queue: &Arc<dyn Queue>,
-    catalog: &Arc<dyn Catalog>,
-    mapping: &MappingHandle,
+    checks: Vec<Check>,
     supervisor: &Supervisor,
 ) -> Result<SocketAddr, StartError> {
     let settings = &prepared.settings;
@@ -166,23 +188,6 @@ fn public_door<I: Integration>(
     if !settings.live_events {
         warn!("The event listener does not want live events: every event is answered with 404.");
     }
-    let mapping = mapping.clone();
-    let catalog = Arc::clone(catalog);
-    let loaded = mapping.clone();
-    let checks = vec![
-        Check::new("mapping", move || match loaded.current() {
-            Some(_) => Ok(()),
-            None => Err(loaded
-                .status()
-                .error
-                .unwrap_or_else(|| "not loaded yet".to_owned())),
-        }),
-        Check::degrading("mapping", move || match mapping.status().error {
-            Some(error) if mapping.current().is_some() => Err(error),
-            _ => Ok(()),
-        }),
-        Check::degrading("catalog", move || catalog.trouble().map_or(Ok(()), Err)),
-    ];
     let addresses = ingress::serve(
         IngressParts {
             sources: if settings.live_events {
@@ -200,10 +205,7 @@ fn public_door<I: Integration>(
                 port: settings.listen.port(),
                 prefix: settings.path_prefix.clone(),
                 shutdown_timeout: settings.shutdown_wait,
-                limits: Limits {
-                    max_body_bytes: settings.max_body_bytes,
-                    ..Limits::default()
-                },
+                limits: Limits::for_bodies_of(settings.max_body_bytes),
                 ..IngressOptions::default()
             },
         },

@@ -6,15 +6,16 @@ use serde_json::{Map, Value};
 
 use super::{
     Locator, Source,
-    secret::{Secret, setting_variable, snake_case},
+    secret::{Secret, setting_variable},
     verify::{RawRequest, Unverified, Verification, Verifier},
 };
-use crate::{error::StartError, event::Headers};
+use crate::{error::StartError, event::Headers, names::snake_case};
 
 /// The settings that sources are checked against.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceSettings<'a> {
-    /// The integration's config, keys in snake case.
+    /// The integration's config: a key in snake case for each setting that its spec declares, null
+    /// where it is not set.
     pub config: &'a Map<String, Value>,
     /// `OCEAN__ALLOW_UNVERIFIED_SOURCES`: whether sources whose code allows it may start without
     /// secret.
@@ -25,13 +26,15 @@ pub struct SourceSettings<'a> {
 ///
 /// # Errors
 /// All problems at once: a source without secret, unless its code and the settings both allow
-/// that; a secret that its scheme cannot use; a path that is not one, or is used twice.
+/// that; a secret that its scheme cannot use, or whose setting the spec does not declare; a path that
+/// is not one, or is used twice.
 ///
 /// ```
 /// use ocean_core::source::{Source, SourceSettings, Verification, check_sources};
 ///
 /// let source = Source::new("/webhook").verify(Verification::bearer().secret("webhookToken"));
-/// let settings = SourceSettings { config: &serde_json::Map::new(), allow_unverified: true };
+/// let config = serde_json::json!({ "webhook_token": null });
+/// let settings = SourceSettings { config: config.as_object().unwrap(), allow_unverified: true };
 /// let error = check_sources(vec![source], &settings).unwrap_err();
 /// assert!(error.to_string().contains("OCEAN__INTEGRATION__CONFIG__WEBHOOK_TOKEN"));
 /// ```
@@ -95,10 +98,18 @@ impl CheckedSource {
             };
         };
         let setting = verification.setting();
-        let secrets = setting
-            .and_then(|setting| settings.config.get(&snake_case(setting)))
-            .map(Secret::parse)
-            .unwrap_or_default();
+        let secrets = match setting {
+            // A name nobody can set must not look like a secret that was forgotten.
+            Some(setting) => match settings.config.get(&snake_case(setting)) {
+                Some(value) => Secret::parse(value),
+                None => {
+                    return Err(format!(
+                        "source `{path}` takes its secret from the setting `{setting}`, which the spec does not declare; add it to `configurations` in .port/spec.yaml"
+                    ));
+                }
+            },
+            None => Vec::new(),
+        };
         let variable = setting.map(setting_variable);
         let verifier = verification.with_secrets(secrets).map_err(|problem| {
             let variable = variable.as_deref().unwrap_or("its secret");
@@ -233,7 +244,6 @@ mod tests {
     #[test]
     fn without_secret_a_source_does_not_start_even_where_the_setting_allows_it() {
         for config in [
-            json!({}),
             json!({"webhook_secret": ""}),
             json!({"webhook_secret": null}),
         ] {
@@ -253,7 +263,7 @@ mod tests {
         let source = || signed().unverified("Jira Server cannot sign");
         check(
             vec![source()],
-            json!({}),
+            json!({"webhook_secret": null}),
             false,
             expect![
                 "source `/webhook` has no secret to verify its sender (HMAC-SHA256 in x-hub-signature); set OCEAN__INTEGRATION__CONFIG__WEBHOOK_SECRET, or OCEAN__ALLOW_UNVERIFIED_SOURCES=true to accept events from anyone (Jira Server cannot sign)"
@@ -261,7 +271,7 @@ mod tests {
         );
         check(
             vec![source()],
-            json!({}),
+            json!({"webhook_secret": null}),
             true,
             expect!["/webhook: unverified"],
         );
@@ -290,6 +300,22 @@ mod tests {
             expect![[
                 r#"source `/webhook` verifies by bearer token but names no secret; add `.secret("setting")` to its verification"#
             ]],
+        );
+    }
+
+    #[test]
+    fn the_setting_of_a_secret_is_one_that_the_spec_declares() {
+        check(
+            vec![
+                Source::new("/webhook")
+                    .verify(Verification::bearer().secret("webhokSecret"))
+                    .unverified("it is a test"),
+            ],
+            json!({"webhook_secret": "s"}),
+            true,
+            expect![
+                "source `/webhook` takes its secret from the setting `webhokSecret`, which the spec does not declare; add it to `configurations` in .port/spec.yaml"
+            ],
         );
     }
 

@@ -7,6 +7,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use crate::names::snake_case;
+
 /// A secret of the integration's settings, such as one that a source verifies with. `Debug` does not
 /// show it.
 #[derive(Clone, PartialEq, Eq)]
@@ -85,27 +87,6 @@ pub fn setting_variable(setting: &str) -> String {
     format!("OCEAN__INTEGRATION__CONFIG__{key}")
 }
 
-/// The config key of a setting that the spec writes in camel case.
-pub(super) fn snake_case(setting: &str) -> String {
-    let letters: Vec<char> = setting.chars().collect();
-    let mut key = String::with_capacity(setting.len() + 4);
-    for (index, &letter) in letters.iter().enumerate() {
-        let previous = index.checked_sub(1).map(|before| letters[before]);
-        let next_is_lower = letters.get(index + 1).is_some_and(|c| c.is_lowercase());
-        let starts_word = letter.is_uppercase()
-            && previous.is_some_and(|before| {
-                before.is_lowercase()
-                    || before.is_ascii_digit()
-                    || (before.is_uppercase() && next_is_lower)
-            });
-        if starts_word {
-            key.push('_');
-        }
-        key.extend(letter.to_lowercase());
-    }
-    key
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -132,19 +113,6 @@ mod tests {
             let secrets = Secret::parse(&value);
             let texts: Vec<_> = secrets.iter().map(Secret::expose).collect();
             assert_eq!(texts, expected, "{value}");
-        }
-    }
-
-    #[test]
-    fn settings_are_found_under_their_snake_case_key() {
-        for (setting, key) in [
-            ("webhookSecret", "webhook_secret"),
-            ("secret", "secret"),
-            ("liveEventsAPIKey", "live_events_api_key"),
-            ("oauth2Secret", "oauth2_secret"),
-            ("webhook_secret", "webhook_secret"),
-        ] {
-            assert_eq!(snake_case(setting), key);
         }
     }
 

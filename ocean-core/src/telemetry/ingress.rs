@@ -1,6 +1,9 @@
 //! What the door counts: requests by path and outcome, bytes, and the time to accept.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -9,12 +12,15 @@ use prometheus_client::{
 };
 use tracing::warn;
 
+use super::flood::FloodGate;
+
 /// Metrics of the door.
 #[derive(Debug)]
 pub struct IngressMetrics {
     requests: Family<RequestLabels, Counter>,
     bytes: Family<PathLabels, Counter>,
     seconds: Family<PathLabels, Histogram, fn() -> Histogram>,
+    refusals: FloodGate,
 }
 
 impl IngressMetrics {
@@ -24,6 +30,7 @@ impl IngressMetrics {
             requests: Family::default(),
             bytes: Family::default(),
             seconds: Family::new_with_constructor(seconds_histogram),
+            refusals: FloodGate::default(),
         };
         registry.register(
             "requests",
@@ -63,19 +70,24 @@ impl IngressMetrics {
         }
     }
 
-    /// A request was refused.
+    /// A request was refused. Each is counted; of those with one code five a second are logged, with
+    /// the number of `suppressed` ones before, so that nobody can flood the log from outside.
     pub fn refused(&self, refused: &Refused<'_>) {
         // Anybody can ask for any path, and each would be a time series.
         let path = refused.source.unwrap_or("other");
         self.requests
             .get_or_create(&RequestLabels::new(path, refused.code))
             .inc();
+        let Some(suppressed) = self.refusals.admit(refused.code, Instant::now()) else {
+            return;
+        };
         warn!(
             path = refused.path,
             code = refused.code,
             reason = %refused.reason,
             remote = %refused.remote,
             request_id = refused.request_id,
+            suppressed = (suppressed > 0).then_some(suppressed),
             "Request refused."
         );
     }

@@ -9,6 +9,7 @@ use prometheus_client::{encoding::text::encode, registry::Registry};
 
 mod catalog;
 mod dispatch;
+mod flood;
 mod ingress;
 mod mapping;
 mod queue;

@@ -21,6 +21,8 @@ pub struct QueueMetrics {
     pending: Gauge,
     pending_bytes: Gauge,
     dead: Gauge,
+    dead_bytes: Gauge,
+    dead_trimmed: Counter,
     oldest: Gauge<f64, AtomicU64>,
     failures: Counter,
     refusing: Gauge,
@@ -51,6 +53,8 @@ impl QueueMetrics {
             pending: Gauge::default(),
             pending_bytes: Gauge::default(),
             dead: Gauge::default(),
+            dead_bytes: Gauge::default(),
+            dead_trimmed: Counter::default(),
             oldest: Gauge::default(),
             failures: Counter::default(),
             refusing: Gauge::default(),
@@ -100,6 +104,17 @@ impl QueueMetrics {
         );
         registry.register("dead_events", "Dead letters", m.dead.clone());
         registry.register_with_unit(
+            "dead",
+            "Size of the bodies and headers of dead letters",
+            Unit::Bytes,
+            m.dead_bytes.clone(),
+        );
+        registry.register(
+            "dead_bodies_removed",
+            "Dead letters that lost their bodies because all took up too much",
+            m.dead_trimmed.clone(),
+        );
+        registry.register_with_unit(
             "oldest_pending_age",
             "Age of the oldest pending event",
             Unit::Seconds,
@@ -139,11 +154,25 @@ impl QueueMetrics {
     }
 
     /// How full the queue is.
-    pub(crate) fn level(&self, pending: u64, pending_bytes: u64, dead: u64, oldest: Duration) {
+    pub(crate) fn level(&self, pending: u64, pending_bytes: u64, oldest: Duration) {
         self.pending.set(pending.cast_signed());
         self.pending_bytes.set(pending_bytes.cast_signed());
-        self.dead.set(dead.cast_signed());
         self.oldest.set(oldest.as_secs_f64());
+    }
+
+    /// How many dead letters there are, and the bytes of their bodies.
+    pub(crate) fn dead(&self, letters: u64, bytes: u64) {
+        self.dead.set(letters.cast_signed());
+        self.dead_bytes.set(bytes.cast_signed());
+    }
+
+    /// Dead letters lost their bodies: together they exceeded `bound`.
+    pub(crate) fn dead_trimmed(&self, letters: u64, bytes: u64, bound: u64) {
+        self.dead_trimmed.inc_by(letters);
+        warn!(
+            letters,
+            bytes, bound, "The oldest dead letters lost their bodies and cannot be replayed."
+        );
     }
 
     /// A request was refused.

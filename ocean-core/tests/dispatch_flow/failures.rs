@@ -9,7 +9,7 @@ use std::{
 };
 
 use ocean_core::{
-    Outcome, ProcessorError, Rejection,
+    EventId, Outcome, ProcessorError, Rejection,
     catalog::Written,
     processor::ProcessorSpec,
     queue::{Change, QueueError, RunState, Story},
@@ -121,6 +121,16 @@ fn errors_times(world: &World, processor: &str, key: &str) -> Vec<f64> {
         .filter(own)
         .map(|call| call.at.as_secs_f64())
         .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guard_that_panics_loses_no_event() {
+    let nervous = ISSUES.guard(|_| panic!("as the guard wants"));
+    let world = Setup::new().processor(nervous, update).start();
+    let (reason, story) = world.dead(world.send("A")).await;
+    assert_eq!(reason, "issues (issue-0): panicked: as the guard wants");
+    assert_eq!(story.attempts(), 4);
+    assert!(world.calls().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -313,6 +323,37 @@ async fn while_the_catalog_is_away_handlers_are_not_called_in_vain() {
     assert!(in_vain <= 16 + 31, "{in_vain} calls");
     let last = world.calls().last().unwrap().at;
     assert!(last < Duration::from_secs(330), "{last:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_did_not_ask_the_catalog_does_not_end_the_hold() {
+    let catalog = FakeCatalog::answering(|_, _| Err(away()));
+    let world = Setup::new()
+        .processor(ISSUES, |call| async move {
+            match call.key.starts_with('D') {
+                true => Err(ProcessorError::drop("as the test wants")),
+                false => updated(&call.key),
+            }
+        })
+        .catalog(catalog)
+        .start();
+    world.send("A");
+    let retry = |change: &Change| matches!(change, Change::Retry { .. }).then_some(());
+    world.queue.wait(EventId::new(1), retry).await;
+    let dropped: Vec<_> = (0..5).map(|n| world.send(&format!("D{n}"))).collect();
+    for n in 0..50 {
+        world.send(&format!("K{n}"));
+    }
+    for id in dropped {
+        world.done(id).await;
+    }
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let in_vain = world
+        .calls()
+        .iter()
+        .filter(|call| !call.key.starts_with('D'))
+        .count();
+    assert!(in_vain < 15, "{in_vain} handlers were called in vain");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,7 @@
 //! What becomes of events whose processors work.
 
+use std::time::Duration;
+
 use ocean_core::{
     Need, Outcome, Raw, RawResults, SelectorType, WebhookEvent,
     catalog::{Processing, Written},
@@ -213,14 +215,43 @@ async fn a_kind_that_the_mapping_lacks_is_done_with_a_note() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_no_code_is_for_any_more_is_done_with_a_note() {
+async fn an_event_that_no_code_is_for_any_more_is_a_dead_letter() {
     let world = Setup::new()
         .processor(ISSUES.events(&["updated"]), update)
         .start();
     let event = world.event(&serde_json::json!({}), "gone");
     let id = world.queue.put(&event, one_lane(1), true);
-    let story = world.done(id).await;
-    assert_eq!(story.notes, ["no processor is for it any more"]);
+    let (reason, story) = world.dead(id).await;
+    assert!(
+        reason.starts_with("no processor is for it any more: "),
+        "{reason}"
+    );
+    assert_eq!(story.notes, [reason]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_without_processor_is_a_dead_letter_unless_the_processor_moved() {
+    let other = ProcessorSpec::new("other", "/webhook").kinds(&["issue"]);
+    let body = serde_json::json!({"key": "A", "user": "U"});
+    let setup = Setup::new().processor(ISSUES, update);
+    let both = setup.processor(other.key(&["/user"]), update).start();
+    let event = both.event(&body, "updated");
+    let lanes = both.lanes(&event);
+
+    let one = Setup::new().processor(ISSUES, update).start();
+    let (reason, story) = one.dead(one.queue.put(&event, lanes.clone(), true)).await;
+    assert!(
+        reason.starts_with("no processor is for it any more: "),
+        "{reason}"
+    );
+    assert_eq!(story.runs.len(), 1, "the other lane's processor ran");
+
+    let moved = Setup::new()
+        .processor(ISSUES, update)
+        .processor(other.key(&["/key"]), update)
+        .start();
+    moved.done(moved.queue.put(&event, lanes, true)).await;
+    assert_eq!(moved.calls().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -307,6 +338,38 @@ async fn a_failed_shipment_beside_the_entities_changes_nothing() {
     );
 }
 
+/// Not paused: the current thread, which the worker shares, must stay free while items are mapped.
+#[tokio::test]
+async fn many_items_do_not_hold_up_the_thread_of_other_tasks() {
+    let slow = r#".key + ([range(2000) | . * . | tostring] | last | .[:0]) | . != """#;
+    let mut setup = Setup::new().resources(&[resource("issue", "issue", slow)]);
+    setup = setup.processor(ISSUES, |_| async {
+        let items = (0..400).map(|n| item(&format!("K{n}")));
+        Ok(Outcome::Results(RawResults::updated(items)))
+    });
+    let world = setup.start();
+    let id = world.send("A");
+    let mut longest = Duration::ZERO;
+    let ticks = async {
+        loop {
+            let before = std::time::Instant::now();
+            tokio::task::yield_now().await;
+            longest = longest.max(before.elapsed());
+        }
+    };
+    let began = std::time::Instant::now();
+    tokio::select! {
+        _ = world.done(id) => {}
+        () = ticks => {}
+    }
+    let whole = began.elapsed();
+    assert_eq!(world.catalog.writes().len(), 400);
+    assert!(
+        longest * 2 < whole,
+        "{longest:?} of {whole:?} without a turn"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_event_in_two_lanes_is_done_once_both_are() {
     let by_user = ProcessorSpec::new("users", "/webhook").kinds(&["issue"]);
@@ -321,7 +384,7 @@ async fn an_event_in_two_lanes_is_done_once_both_are() {
     assert_eq!(world.calls().len(), 2);
     let changes = world.queue.changes(id);
     assert!(
-        matches!(&changes[..], [Change::Progress(_), Change::Done(_)]),
+        matches!(&changes[..], [Change::Progress { .. }, Change::Done(_)]),
         "{changes:?}"
     );
 }

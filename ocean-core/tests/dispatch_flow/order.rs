@@ -197,6 +197,96 @@ async fn waiting_events_of_a_coalescing_processor_are_superseded_by_the_newest()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_newer_event_that_dies_does_not_cost_the_good_one_before_it() {
+    let world = Setup::new()
+        .processor(ISSUES.coalesce().requires(&["/sound"]), update)
+        .start();
+    let send = |body| world.put(&world.event(&body, "updated"), true);
+    let sound = || send(serde_json::json!({"key": "A", "sound": true}));
+    let ids = [sound(), sound(), sound()];
+    let poisoned = [(); 2].map(|()| send(serde_json::json!({"key": "A"})));
+    for id in poisoned {
+        let (reason, _) = world.dead(id).await;
+        assert!(reason.contains("no value at `/sound`"), "{reason}");
+    }
+    world.done(ids[2]).await;
+    for id in &ids[..2] {
+        assert_eq!(superseded(&world, *id).await, ids[2]);
+    }
+    assert_eq!(world.calls().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dying_event_did_is_not_undone_by_the_one_before_it() {
+    let other = ProcessorSpec::new("other", "/webhook")
+        .kinds(&["issue"])
+        .key(&["/key"]);
+    let world = Setup::new()
+        .processor(ISSUES.coalesce(), update)
+        .processor(other.coalesce(), |call| async move {
+            match call.event.get() {
+                3 => Err(ProcessorError::permanent("as the test wants")),
+                _ => updated(&call.key),
+            }
+        })
+        .start();
+    let ids = [(); 3].map(|()| world.send("A"));
+    world.dead(ids[2]).await;
+    let story = world.done(ids[1]).await;
+    assert_eq!(superseded(&world, ids[0]).await, ids[1]);
+    let calls = world.calls();
+    let mut calls: Vec<_> = calls.iter().map(|it| (it.event, it.processor)).collect();
+    calls.sort_unstable();
+    assert_eq!(
+        calls,
+        [(ids[1], "other"), (ids[2], "issues"), (ids[2], "other")]
+    );
+    let issues = story.runs.iter().find(|run| &*run.processor == "issues");
+    assert_eq!(
+        issues.unwrap().attempts[0].notes,
+        [format!("superseded by {}", ids[2])]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_superseded_is_written_down_only_when_the_newer_event_took_effect() {
+    let setup = Setup::new().processor(ISSUES.coalesce(), |_| std::future::pending());
+    let world = setup.start();
+    let ids = [(); 3].map(|()| world.send("A"));
+    while world.calls().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!world.stop(Duration::from_secs(1)).await);
+    for id in ids {
+        assert_eq!(world.calls()[0].event, ids[2]);
+        assert!(world.queue.changes(id).is_empty());
+    }
+    // After the crash, with the newest now of no use.
+    let next = Setup::new()
+        .processor(ISSUES.coalesce(), |call| async move {
+            match call.event.get() {
+                3 => Err(ProcessorError::permanent("as the test wants")),
+                _ => updated(&call.key),
+            }
+        })
+        .queue(&world.queue)
+        .start();
+    next.dead(ids[2]).await;
+    next.done(ids[1]).await;
+    assert_eq!(superseded(&next, ids[0]).await, ids[1]);
+    let order: Vec<_> = next.calls().iter().map(|call| call.event).collect();
+    assert_eq!(order, [ids[2], ids[1]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_what_is_superseded_is_recorded_before_that_of_the_newer_event() {
+    let world = Setup::new().processor(ISSUES.coalesce(), update).start();
+    let ids = [(); 3].map(|()| world.send("A"));
+    world.done(ids[2]).await;
+    assert_eq!(world.queue.ended(), ids);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_superseded_in_one_of_its_lanes_still_runs_in_the_other() {
     let by_user = ProcessorSpec::new("users", "/webhook")
         .kinds(&["issue"])

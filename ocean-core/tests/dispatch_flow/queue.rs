@@ -140,6 +140,19 @@ impl FakeQueue {
         own.map(|(_, change)| change.clone()).collect()
     }
 
+    /// The events that have ended, in the order in which that was recorded.
+    pub(crate) fn ended(&self) -> Vec<EventId> {
+        let state = self.0.state.lock().unwrap();
+        let ends = |change: &Change| {
+            matches!(
+                change,
+                Change::Done(_) | Change::Dead { .. } | Change::Superseded { .. }
+            )
+        };
+        let ended = state.changes.iter().filter(|(_, change)| ends(change));
+        ended.map(|(id, _)| *id).collect()
+    }
+
     /// How many events are not ended.
     pub(crate) fn left(&self) -> usize {
         self.0.state.lock().unwrap().stored.len()
@@ -179,14 +192,17 @@ impl Queue for FakeQueue {
                     stored.restarts += 1;
                 }
             }
-            Change::Progress(story) | Change::Retry { story, .. } => {
+            Change::Progress { story, .. } | Change::Retry { story, .. } => {
                 if let Some(stored) = state.stored.get_mut(&id) {
                     stored.story = story.clone();
                     stored.restarts = 0;
                 }
-                if let Change::Retry { at, .. } = &change {
-                    state.dates.insert(id, *at);
-                }
+                match &change {
+                    Change::Retry { at, .. } | Change::Progress { next: Some(at), .. } => {
+                        state.dates.insert(id, *at)
+                    }
+                    _ => state.dates.remove(&id),
+                };
             }
             _ => {
                 state.stored.remove(&id);

@@ -160,6 +160,74 @@ async fn retry_dates_and_counts_survive_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_retry_date_that_has_come_does_not_keep_dispatch_busy_without_a_mapping() {
+    let failing = |_| async { Err(ProcessorError::retry("busy")) };
+    let world = Setup::new().processor(ISSUES, failing).start();
+    let id = world.send("A");
+    let retry = |change: &Change| matches!(change, Change::Retry { .. }).then_some(());
+    world.queue.wait(id, retry).await;
+    assert!(world.stop(Duration::from_secs(1)).await);
+
+    let setup = Setup::new().processor(ISSUES, update).queue(&world.queue);
+    let mapping = setup.mapping(&setup.registry());
+    let next = setup.start_unmapped();
+    // Paused time passes only while all tasks rest; a thread ends the wait if they never do.
+    let (too_long, busy) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(2));
+        let _ = too_long.send(());
+    });
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_secs(60 * 60)) => {}
+        _ = busy => panic!("dispatch does not rest"),
+    }
+    next.mapping.set(Arc::new(mapping));
+    next.done(id).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_lane_of_an_event_keeps_its_date_across_a_restart() {
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+    let by_user = ProcessorSpec::new("users", "/webhook")
+        .kinds(&["issue"])
+        .key(&["/user"]);
+    let by_team = ProcessorSpec::new("teams", "/webhook")
+        .kinds(&["issue"])
+        .key(&["/team"]);
+    let later = |delay| move |_| async move { Err(ProcessorError::retry_after("busy", delay)) };
+    let world = Setup::new()
+        .processor(ISSUES, later(HOUR))
+        .processor(by_user, later(2 * HOUR))
+        .processor(by_team, |_| std::future::pending())
+        .start();
+    let body = serde_json::json!({"key": "A", "user": "U", "team": "T"});
+    let id = world.put(&world.event(&body, "updated"), true);
+    while world.queue.changes(id).len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!world.stop(Duration::from_secs(1)).await, "one hangs");
+
+    let next = Setup::new()
+        .processor(ISSUES, update)
+        .processor(by_user, update)
+        .processor(by_team, update)
+        .queue(&world.queue)
+        .start();
+    next.done(id).await;
+    let calls = next.calls();
+    let at = |processor| {
+        calls
+            .iter()
+            .find(|call| call.processor == processor)
+            .unwrap()
+            .at
+    };
+    assert!(at("teams") < Duration::from_secs(1), "{calls:?}");
+    assert!((HOUR..2 * HOUR).contains(&at("issues")), "{calls:?}");
+    assert!(at("users") >= 2 * HOUR, "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_through_before_a_restart_is_not_repeated() {
     let other = ProcessorSpec::new("other", "/webhook")
         .kinds(&["issue"])

@@ -187,8 +187,16 @@ impl Setup {
 
     pub(crate) fn start(self) -> World {
         let registry = self.registry();
+        let mapping = Arc::new(self.mapping(&registry));
+        let world = self.start_unmapped();
+        world.mapping.set(mapping);
+        world
+    }
+
+    /// Starts before there is a mapping.
+    pub(crate) fn start_unmapped(self) -> World {
+        let registry = self.registry();
         let mapping = MappingHandle::default();
-        mapping.set(Arc::new(self.mapping(&registry)));
         let (registry, catalog) = (Arc::new(registry), Arc::new(self.catalog));
         let telemetry = Arc::new(Telemetry::default());
         let supervisor = Supervisor::default();
@@ -196,7 +204,7 @@ impl Setup {
             registry: registry.clone(),
             queue: Arc::new(self.queue.clone()),
             feed: self.queue.open(),
-            mapping,
+            mapping: mapping.clone(),
             catalog: catalog.clone(),
             state: StateMap::new(),
             clock: Clock::starting_at(Timestamp::from_second(1_700_000_000).unwrap()),
@@ -210,6 +218,7 @@ impl Setup {
         dispatch::start(parts, &supervisor);
         World {
             registry,
+            mapping,
             queue: self.queue,
             catalog,
             telemetry,
@@ -222,6 +231,7 @@ impl Setup {
 /// A running dispatch.
 pub(crate) struct World {
     registry: Arc<Registry>,
+    pub(crate) mapping: MappingHandle,
     pub(crate) queue: FakeQueue,
     pub(crate) catalog: Arc<FakeCatalog>,
     pub(crate) telemetry: Arc<Telemetry>,
@@ -250,8 +260,11 @@ impl World {
     }
 
     pub(crate) fn put(&self, event: &WebhookEvent, cached: bool) -> EventId {
-        let lanes = self.registry.lanes(event, &self.registry.route(event));
-        self.queue.put(event, lanes, cached)
+        self.queue.put(event, self.lanes(event), cached)
+    }
+
+    pub(crate) fn lanes(&self, event: &WebhookEvent) -> ocean_core::Lanes {
+        self.registry.lanes(event, &self.registry.route(event))
     }
 
     pub(crate) async fn done(&self, id: EventId) -> Story {

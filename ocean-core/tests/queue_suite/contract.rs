@@ -7,13 +7,15 @@ use ocean_core::{
     Clock, EventId, EventParts, Lane, Lanes,
     queue::{
         Action, ActionOutcome, Change, EventState, Feed, Filter, NewEvent, Queue, QueueError,
-        Receipt, Story,
+        Receipt, Story, Summary,
         embedded::EmbeddedOptions,
         memory::{MemoryOptions, MemoryQueue},
     },
 };
 
-use crate::support::{lanes, new, open, options, parts, state, stored, story, take};
+use crate::support::{
+    lanes, new, open, options, parts, progress, state, store, stored, story, take,
+};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -242,7 +244,7 @@ async fn every_change_is_found_again() {
         let at = Timestamp::from_second(4_000_000_000).unwrap();
 
         let id = stored(&*queue, "progress").await;
-        queue.record(id, Change::Progress(story("a")));
+        queue.record(id, progress(story("a")));
         queue.record(id, Change::Resumed);
         queue.record(id, Change::Resumed);
         queue.flushed().await;
@@ -261,6 +263,14 @@ async fn every_change_is_found_again() {
         assert_eq!((summary.attempts, summary.state), (1, EventState::Pending));
         // An attempt that came to its end did not kill the process.
         assert_eq!((loaded.restarts, loaded.story), (0, story("b")));
+        let sooner = Timestamp::from_second(3_000_000_000).unwrap();
+        for next in [Some(sooner), None] {
+            let story = story("c");
+            queue.record(id, Change::Progress { next, story });
+            queue.flushed().await;
+            let (summary, _) = journal.show("progress").unwrap().unwrap();
+            assert_eq!(summary.next_attempt_at, next);
+        }
 
         let by = stored(&*queue, "newer").await;
         queue.record(
@@ -504,6 +514,44 @@ async fn beyond_the_bound_events_are_refused_until_some_are_finished() {
 }
 
 #[tokio::test]
+async fn a_request_larger_than_the_bound_is_refused_for_good_and_leaves_the_queue_ready() {
+    let setup = Setup {
+        max_pending_bytes: 100_000,
+        ..Setup::default()
+    };
+    each(setup, |queue, _feed| async move {
+        let sized = |delivery: &str, bytes: usize| EventParts {
+            body: vec![b' '; bytes].into(),
+            ..parts(delivery)
+        };
+        let refused = queue.accept(vec![new(sized("1", 100_001), 1)]).await;
+        assert!(
+            matches!(refused, Err(QueueError::TooLarge { limit: 100_000, .. })),
+            "{refused:?}"
+        );
+        assert_eq!(queue.pressure().refusing, None);
+
+        let id = store(&*queue, sized("2", 60_000)).await;
+        let refused = queue.accept(vec![new(sized("3", 60_000), 1)]).await;
+        assert!(
+            matches!(refused, Err(QueueError::Full { .. })),
+            "{refused:?}"
+        );
+        store(&*queue, sized("4", 10_000)).await;
+        assert_eq!(queue.pressure().refusing, None, "smaller ones get in");
+        let refused = queue.accept(vec![new(sized("3", 60_000), 1)]).await;
+        assert!(
+            matches!(refused, Err(QueueError::Full { .. })),
+            "{refused:?}"
+        );
+        queue.record(id, Change::Done(Story::default()));
+        queue.flushed().await;
+        assert_eq!(queue.pressure().refusing, None, "there is room again");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_closed_queue_ends_its_feed_and_takes_nothing() {
     each(Setup::default(), |queue, mut feed| async move {
         let id = stored(&*queue, "d").await;
@@ -535,4 +583,89 @@ async fn the_age_of_the_oldest_pending_event_is_known() {
     assert_eq!(queue.pressure().oldest, None);
     queue.accept(vec![new(parts, 1)]).await.unwrap();
     assert_eq!(queue.pressure().oldest.unwrap().as_secs(), 90);
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_replayed_once() {
+    each(Setup::default(), |queue, _feed| async move {
+        let id = stored(&*queue, "d").await;
+        let reason = "gone".to_owned();
+        let story = Story::default();
+        queue.record(id, Change::Dead { reason, story });
+        queue.flushed().await;
+        let results = queue.operate(Action::Replay(vec![id, id])).await.unwrap();
+        let ActionOutcome::Replayed(by) = results[0].outcome else {
+            panic!("{results:?}");
+        };
+        let refused = ActionOutcome::Refused(format!("replayed as {by}"));
+        assert_eq!(results[1].outcome, refused);
+        let again = queue.operate(Action::Replay(vec![id])).await.unwrap();
+        assert_eq!(again[0].outcome, refused);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn replays_need_room_as_new_events_do() {
+    let setup = Setup {
+        max_pending_bytes: 100_000,
+        ..Setup::default()
+    };
+    each(setup, |queue, _feed| async move {
+        let large = |delivery: &str| EventParts {
+            body: vec![b' '; 40_000].into(),
+            ..parts(delivery)
+        };
+        let id = store(&*queue, large("1")).await;
+        queue.record(id, Change::Done(Story::default()));
+        store(&*queue, large("2")).await;
+        queue.flushed().await;
+        let results = queue.operate(Action::Replay(vec![id, id])).await.unwrap();
+        assert!(
+            matches!(results[0].outcome, ActionOutcome::Replayed(_)),
+            "{results:?}"
+        );
+        let ActionOutcome::Refused(reason) = &results[1].outcome else {
+            panic!("{results:?}");
+        };
+        assert!(reason.contains("100000 bytes allowed"), "{reason}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn replays_can_be_left_out_of_a_range_of_dates() {
+    each(Setup::default(), |queue, _feed| async move {
+        let received_at = Timestamp::from_second(1_700_000_000).unwrap();
+        let id = store(
+            &*queue,
+            EventParts {
+                received_at,
+                ..parts("d")
+            },
+        )
+        .await;
+        queue.record(id, Change::Done(Story::default()));
+        queue.flushed().await;
+        let journal = queue.journal().unwrap();
+        let list = |replays| {
+            let filter = Filter {
+                since: Some(received_at),
+                until: Some(received_at + jiff::SignedDuration::from_secs(1)),
+                replays,
+                ..Filter::default()
+            };
+            let found = journal.list(&filter).unwrap();
+            let line = |of: &Summary| (of.id, of.replay_of, of.replayed_as);
+            found.iter().map(line).collect::<Vec<_>>()
+        };
+        assert_eq!(list(false), [(id, None, None)]);
+        let results = queue.operate(Action::Replay(vec![id])).await.unwrap();
+        let ActionOutcome::Replayed(by) = results[0].outcome else {
+            panic!("{results:?}");
+        };
+        assert_eq!(list(true), [(by, Some(id), None), (id, None, Some(by))]);
+        assert_eq!(list(false), [(id, None, Some(by))]);
+    })
+    .await;
 }

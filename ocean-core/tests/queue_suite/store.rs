@@ -4,17 +4,19 @@ use std::{fs, path::Path, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use ocean_core::{
-    Clock, EventId, EventParts,
+    Clock, EventId, EventParts, WebhookEvent,
     queue::{
-        Action, ActionOutcome, Change, EventState, Feed, Filter, Journal, Queue, QueueError,
-        Receipt, Story,
-        embedded::{self, EmbeddedOptions, OpenError, Reader, Retention, Salvaged},
+        Action, ActionOutcome, ActionResult, Change, EventState, Feed, Filter, Journal, NewEvent,
+        Queue, QueueError, Receipt, Story,
+        embedded::{self, EmbeddedOptions, OpenError, Owner, Reader, Retention, Salvaged},
     },
     telemetry::Telemetry,
 };
 use rusqlite::Connection;
 
-use crate::support::{lanes, new, open, options, parts, state, store, stored, story, take};
+use crate::support::{
+    lanes, new, open, options, parts, progress, state, store, stored, story, take,
+};
 
 async fn ids_of(feed: &mut Feed, count: usize) -> Vec<EventId> {
     let mut buffer = Vec::new();
@@ -171,6 +173,56 @@ fn a_folder_that_cannot_be_written_is_refused() {
     assert!(message.contains(&target.display().to_string()), "{message}");
 }
 
+#[tokio::test]
+async fn a_store_of_another_integration_or_catalog_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let owner = |integration: &str, identifier: &str, catalog: &str| Owner {
+        integration: integration.into(),
+        identifier: identifier.into(),
+        catalog: catalog.into(),
+    };
+    let ours = owner("jira", "main", "port");
+    let owned = |owner: &Owner, folder: &Path| EmbeddedOptions {
+        owner: Some(owner.clone()),
+        ..options(folder)
+    };
+    // A store from before it had an owner belongs to the first that comes.
+    let id = {
+        let (queue, _feed) = open(options(folder.path()));
+        stored(&queue, "a").await
+    };
+    drop(open(owned(&ours, folder.path())));
+    for other in [
+        owner("github", "main", "port"),
+        owner("jira", "second", "port"),
+        owner("jira", "main", "local"),
+    ] {
+        let refused = embedded::open(owned(&other, folder.path()), Telemetry::default().into());
+        let error = refused.expect_err("it is not theirs");
+        assert!(matches!(error, OpenError::OtherOwner { .. }), "{error}");
+        for part in [
+            &*ours.to_string(),
+            &*other.to_string(),
+            "OCEAN__QUEUE__PATH",
+        ] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+    let target = tempfile::tempdir().unwrap();
+    embedded::salvage(folder.path(), target.path()).unwrap();
+    let other = owned(&owner("github", "main", "port"), target.path());
+    assert!(
+        embedded::open(other, Telemetry::default().into()).is_err(),
+        "what was salvaged keeps its owner"
+    );
+    for folder in [folder.path(), target.path()] {
+        let (_queue, mut feed) = open(owned(&ours, folder));
+        assert_eq!(take(&mut feed).await.id, id);
+        drop(feed);
+    }
+    drop(open(options(folder.path())));
+}
+
 #[test]
 fn files_of_others_and_of_newer_releases_are_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -263,6 +315,50 @@ async fn a_damaged_file_is_refused_untouched_and_can_be_salvaged() {
         let again = embedded::salvage(folder.path(), target.path());
         assert!(again.is_err(), "{name}: a store is never overwritten");
     }
+}
+
+#[tokio::test]
+async fn a_damaged_page_of_fates_holds_up_neither_the_backlog_nor_new_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids = {
+        let (queue, _) = open(options(folder.path()));
+        let mut ids = Vec::new();
+        for i in 0..300 {
+            let id = stored(&queue, &i.to_string()).await;
+            let at = Timestamp::from_second(4_000_000_000).unwrap();
+            let story = story("a");
+            queue.record(id, Change::Retry { at, story });
+            ids.push(id);
+        }
+        queue.close().await;
+        ids
+    };
+    let page: i64 = intruder(folder.path())
+        .query_row(
+            "SELECT pageno FROM dbstat WHERE name = 'fate' AND pagetype = 'leaf' LIMIT 1 OFFSET 3",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    let file = folder.path().join("queue.db");
+    let mut bytes = fs::read(&file).unwrap();
+    let start = (page as usize - 1) * 4096;
+    bytes[start..start + 4096].fill(0xa5);
+    fs::write(&file, &bytes).unwrap();
+
+    let (queue, mut feed) = open(options(folder.path()));
+    let mut lost = 0;
+    for id in ids {
+        let pending = tokio::time::timeout(Duration::from_secs(30), take(&mut feed))
+            .await
+            .expect("the backlog goes on");
+        assert_eq!(pending.id, id);
+        lost += usize::from(pending.not_before.is_none());
+    }
+    assert!((1..100).contains(&lost), "{lost} dates were on the page");
+    let new = stored(&queue, "new").await;
+    assert_eq!(take(&mut feed).await.id, new);
+    assert_eq!(queue.pressure().refusing, None);
 }
 
 #[tokio::test]
@@ -361,10 +457,10 @@ async fn a_failing_store_refuses_keeps_changes_and_recovers() {
     };
     assert!(reason.contains("no luck"), "{reason}");
     assert!(retry_after >= Duration::from_secs(1));
-    queue.record(a, Change::Progress(story("1")));
-    queue.record(a, Change::Progress(story("2")));
+    queue.record(a, progress(story("1")));
+    queue.record(a, progress(story("2")));
     queue.record(b, Change::Done(story("b")));
-    queue.record(a, Change::Progress(story("3")));
+    queue.record(a, progress(story("3")));
     let flushed = queue.flushed();
     let early = tokio::time::timeout(Duration::from_millis(300), flushed).await;
     assert!(early.is_err(), "nothing was written");
@@ -374,8 +470,15 @@ async fn a_failing_store_refuses_keeps_changes_and_recovers() {
             .refusing
             .is_some_and(|reason| reason.contains("no luck"))
     );
-    let loaded = queue.load(a).await.unwrap().unwrap();
-    assert_eq!(loaded.story, story("3"), "not yet on disk");
+    // For a moment at each attempt the writer has it in hand, so it may take a second look.
+    let latest = async {
+        while queue.load(a).await.unwrap().unwrap().story != story("3") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), latest)
+        .await
+        .expect("what is not yet on disk is seen as well");
 
     harm.execute_batch("DROP TRIGGER no_insert; DROP TRIGGER no_update;")
         .unwrap();
@@ -441,6 +544,62 @@ async fn a_full_file_refuses_events_finishes_what_it_has_and_recovers() {
         .await
         .expect("space came back");
     assert!(fs::metadata(folder.path().join("queue.db")).unwrap().len() <= bound);
+}
+
+#[tokio::test]
+async fn a_fate_that_finds_the_file_full_is_kept_and_written_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, _feed) = open(EmbeddedOptions {
+        max_file_bytes: Some(1 << 20),
+        ..options(folder.path())
+    });
+    let id = stored(&queue, "a").await;
+    // The bound is that of the writer's connection: SQLite gives it no page beyond (SQLITE_FULL).
+    let filler = intruder(folder.path());
+    filler
+        .execute(
+            "INSERT INTO body (id, headers, query, payload) VALUES (-5, '', '', zeroblob(2097152))",
+            [],
+        )
+        .unwrap();
+    let long = Story {
+        notes: vec!["a long story".repeat(5_000)],
+        ..Story::default()
+    };
+    queue.record(id, Change::Done(long.clone()));
+    let full = async {
+        let is_full = |reason: String| reason.contains("disk is full");
+        while !queue.pressure().refusing.is_some_and(is_full) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), full)
+        .await
+        .expect("SQLite says that the file is full");
+    let refused = queue.accept(vec![new(parts("b"), 1)]).await;
+    assert!(
+        matches!(refused, Err(QueueError::Full { .. })),
+        "{refused:?}"
+    );
+    let journal = queue.journal().unwrap();
+    assert_eq!(state(&*journal, id), EventState::Pending);
+
+    filler
+        .execute("DELETE FROM body WHERE id = -5", [])
+        .unwrap();
+    tokio::time::timeout(Duration::from_secs(10), queue.flushed())
+        .await
+        .expect("it is tried again");
+    let (summary, kept) = journal.show("a").unwrap().unwrap();
+    assert_eq!((summary.state, kept.story), (EventState::Done, long));
+    let accepted = async {
+        while queue.accept(vec![new(parts("b"), 1)]).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), accepted)
+        .await
+        .expect("events are accepted again");
 }
 
 #[tokio::test]
@@ -581,6 +740,70 @@ async fn finished_events_go_by_size_and_space_is_given_back() {
     );
 }
 
+#[tokio::test]
+async fn dead_letters_beyond_their_bound_lose_their_bodies_oldest_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let bounded = || EmbeddedOptions {
+        max_dead_bytes: 100_000,
+        ..options(folder.path())
+    };
+    let (queue, _feed) = open(bounded());
+    let mut ids = Vec::new();
+    for i in 0..20 {
+        let parts = EventParts {
+            body: format!("\"{}\"", " ".repeat(10_000)).into(),
+            ..parts(&i.to_string())
+        };
+        let id = store(&queue, parts).await;
+        let reason = "gone".to_owned();
+        let story = story("a");
+        queue.record(id, Change::Dead { reason, story });
+        ids.push(id);
+    }
+    queue.flushed().await;
+    let trimmed = async {
+        while queue.pressure().dead_bytes > 100_000 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), trimmed)
+        .await
+        .expect("they are trimmed");
+    let before = queue.pressure();
+    assert_eq!(before.dead, 20, "their rows stay");
+    assert!(before.dead_bytes > 80_000, "{before:?}");
+    let journal = queue.journal().unwrap();
+    let (oldest, kept) = journal.show(&ids[0].to_string()).unwrap().unwrap();
+    assert!(!oldest.body_kept);
+    let reason = oldest.reason.unwrap();
+    assert!(reason.starts_with("gone; its body was removed"), "{reason}");
+    assert_eq!(kept.story, story("a"));
+    let (newest, _) = journal.show(&ids[19].to_string()).unwrap().unwrap();
+    assert_eq!(
+        (newest.body_kept, newest.reason.as_deref()),
+        (true, Some("gone"))
+    );
+    let action = Action::Replay(vec![ids[0], ids[19]]);
+    let results = queue.operate(action).await.unwrap();
+    let ActionOutcome::Refused(reason) = &results[0].outcome else {
+        panic!("{results:?}");
+    };
+    assert!(reason.contains("dead letters took up more"), "{reason}");
+    assert!(matches!(results[1].outcome, ActionOutcome::Replayed(_)));
+    let action = Action::Discard(vec![ids[0]]);
+    queue.operate(action).await.unwrap();
+    let after = queue.pressure();
+    assert_eq!(after.dead, 18);
+    assert!(after.dead_bytes < before.dead_bytes);
+    drop((queue, journal));
+    let (queue, _feed) = open(bounded());
+    let again = queue.pressure();
+    assert_eq!(
+        (again.dead, again.dead_bytes),
+        (after.dead, after.dead_bytes)
+    );
+}
+
 // === Other processes ===
 
 #[tokio::test]
@@ -628,6 +851,128 @@ async fn operators_act_while_the_server_runs_and_while_it_does_not() {
     assert!(!nowhere.exists());
 }
 
+/// That many dead letters, oldest first.
+async fn dead_letters(queue: &dyn Queue, count: usize) -> Vec<EventId> {
+    let events = (0..count)
+        .map(|i| new(parts(&format!("dead {i}")), 1))
+        .collect();
+    let mut ids = Vec::new();
+    for receipt in queue.accept(events).await.unwrap() {
+        let Receipt::Stored(id) = receipt else {
+            panic!("{receipt:?}");
+        };
+        let reason = "gone".to_owned();
+        let story = Story::default();
+        queue.record(id, Change::Dead { reason, story });
+        ids.push(id);
+    }
+    queue.flushed().await;
+    ids
+}
+
+/// The ids of the replays of `ids`, each of which must have one.
+fn replays(ids: &[EventId], results: &[ActionResult]) -> Vec<EventId> {
+    let of = |result: &ActionResult| match result.outcome {
+        ActionOutcome::Replayed(by) => by,
+        _ => panic!("{result:?}"),
+    };
+    assert!(
+        results
+            .iter()
+            .map(|result| result.id)
+            .eq(ids.iter().copied())
+    );
+    results.iter().map(of).collect()
+}
+
+#[tokio::test]
+async fn a_large_action_is_done_in_groups_and_lets_others_in_between() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, _feed) = open(options(folder.path()));
+    let ids = dead_letters(&queue, 1000).await;
+    let (results, accepted) = tokio::join!(
+        queue.operate(Action::Replay(ids.clone())),
+        stored(&queue, "new"),
+    );
+    let replays = replays(&ids, &results.unwrap());
+    assert!(accepted < *replays.last().unwrap(), "it waited for all");
+    // Within a transaction ids follow each other; the next one begins at a later time.
+    let groups = replays.chunk_by(|a, b| a.get() + 1 == b.get());
+    assert!(groups.map(<[_]>::len).max() <= Some(100));
+    assert_eq!(queue.pressure().dead, 0);
+}
+
+#[tokio::test]
+async fn large_actions_of_other_processes_get_all_their_results() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_owned();
+    let (queue, _feed) = open(options(folder.path()));
+    let ids = dead_letters(&queue, 350).await;
+    let action = Action::Replay(ids.clone());
+    let results = tokio::task::spawn_blocking(move || embedded::operate(&path, action))
+        .await
+        .unwrap()
+        .unwrap();
+    let second = replays(&ids, &results);
+    for id in &second {
+        let reason = "again".to_owned();
+        let story = Story::default();
+        queue.record(*id, Change::Dead { reason, story });
+    }
+    queue.close().await;
+    drop(queue);
+    let results = embedded::operate(folder.path(), Action::Discard(second.clone())).unwrap();
+    assert_eq!(results.len(), second.len());
+    assert!(
+        (results.iter()).all(|result| result.outcome == ActionOutcome::Discarded),
+        "{results:?}"
+    );
+}
+
+#[tokio::test]
+async fn no_event_is_replayed_into_the_reserve() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids = {
+        let (queue, _feed) = open(options(folder.path()));
+        dead_letters(&queue, 1).await
+    };
+    let (queue, _feed) = open(EmbeddedOptions {
+        reserve_bytes: Some(u64::MAX),
+        ..options(folder.path())
+    });
+    let path = folder.path().to_owned();
+    let operate = move || embedded::operate(&path, Action::Replay(ids));
+    let results = tokio::task::spawn_blocking(operate).await.unwrap().unwrap();
+    let ActionOutcome::Refused(reason) = &results[0].outcome else {
+        panic!("{results:?}");
+    };
+    assert!(reason.contains("reserved"), "{reason}");
+    assert_eq!(queue.pressure().dead, 1);
+}
+
+#[tokio::test]
+async fn a_command_whose_answer_could_not_be_written_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_owned();
+    let (queue, _feed) = open(options(folder.path()));
+    let ids = dead_letters(&queue, 1).await;
+    // The trouble ends by itself: nobody else writes who would draw attention to the table.
+    let until = Timestamp::now().as_second() + 3;
+    intruder(folder.path())
+        .execute_batch(&format!(
+            "CREATE TRIGGER no_answer BEFORE UPDATE ON command WHEN unixepoch() < {until}
+             BEGIN SELECT RAISE(ABORT, 'no luck'); END;",
+        ))
+        .unwrap();
+    let action = Action::Discard(ids);
+    let results = tokio::task::spawn_blocking(move || embedded::operate(&path, action))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(results[0].outcome, ActionOutcome::Discarded);
+    assert!(Timestamp::now().as_second() >= until, "there was trouble");
+}
+
 #[tokio::test]
 async fn the_file_reads_well_and_holds_no_secret() {
     let folder = tempfile::tempdir().unwrap();
@@ -636,6 +981,7 @@ async fn the_file_reads_well_and_holds_no_secret() {
         &queue,
         EventParts {
             received_at: "2026-11-24T20:00:00.5Z".parse().unwrap(),
+            query: "a=1&token=secret&b=2".into(),
             ..parts("d1")
         },
     )
@@ -643,10 +989,10 @@ async fn the_file_reads_well_and_holds_no_secret() {
     queue.record(id, Change::Done(story("a")));
     queue.flushed().await;
     let reader = intruder(folder.path());
-    let row: [String; 5] = reader
+    let row: [String; 6] = reader
         .query_row(
-            "SELECT state, received, headers, payload, json_extract(story, '$.runs[0].processor')
-             FROM events WHERE delivery = 'd1'",
+            "SELECT state, received, headers, payload, json_extract(story, '$.runs[0].processor'),
+             query FROM events WHERE delivery = 'd1'",
             [],
             |row| {
                 Ok([
@@ -655,6 +1001,7 @@ async fn the_file_reads_well_and_holds_no_secret() {
                     row.get(2)?,
                     row.get(3)?,
                     row.get(4)?,
+                    row.get(5)?,
                 ])
             },
         )
@@ -666,7 +1013,8 @@ async fn the_file_reads_well_and_holds_no_secret() {
             "2026-11-24T20:00:00.500Z",
             r#"[["x-tag","a"],["x-tag","b"]]"#,
             r#"{"issue": {"id": "1"}}"#,
-            "a"
+            "a",
+            "a=1&b=2"
         ]
     );
     for entry in fs::read_dir(folder.path()).unwrap() {
@@ -705,4 +1053,35 @@ async fn the_cache_budget_bounds_what_waits_in_memory() {
         take(&mut feed).await.cached.is_some(),
         "the budget is free again"
     );
+}
+
+#[tokio::test]
+async fn the_cache_budget_counts_parsed_bodies() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, mut feed) = open(EmbeddedOptions {
+        cache_bytes: 10_000,
+        ..options(folder.path())
+    });
+    let body = format!("[{}0]", "0,".repeat(1000));
+    for parsed in [false, true] {
+        let parts = EventParts {
+            body: body.clone().into(),
+            ..parts(&parsed.to_string())
+        };
+        let event = if parsed {
+            let document = ocean_jq::Document::parse(body.as_bytes()).unwrap();
+            WebhookEvent::with_document(parts, document)
+        } else {
+            WebhookEvent::new(parts)
+        };
+        let lanes = lanes(1);
+        let new = NewEvent {
+            event,
+            lanes,
+            replay_of: None,
+        };
+        queue.accept(vec![new]).await.unwrap();
+        let cached = take(&mut feed).await.cached.is_some();
+        assert_eq!(cached, !parsed, "16 bytes a node are more than the budget");
+    }
 }

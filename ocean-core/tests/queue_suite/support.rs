@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use ocean_core::{
     EventId, EventParts, Headers, Lane, LaneEntry, Lanes, WebhookEvent,
     queue::{
-        Attempt, EventState, Feed, Journal, NewEvent, Pending, Queue, Receipt, RunState, Story,
+        Attempt, Change, EventState, Feed, Journal, NewEvent, Pending, Queue, Receipt, RunState,
+        Story,
         embedded::{self, Embedded, EmbeddedOptions},
     },
     telemetry::Telemetry,
@@ -39,6 +40,11 @@ pub(crate) fn new(parts: EventParts, lane: u64) -> NewEvent {
         lanes: lanes(lane),
         replay_of: None,
     }
+}
+
+/// Progress after which nothing waits for a date.
+pub(crate) fn progress(story: Story) -> Change {
+    Change::Progress { next: None, story }
 }
 
 pub(crate) fn story(processor: &str) -> Story {

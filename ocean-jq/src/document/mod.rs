@@ -141,6 +141,20 @@ impl Document {
         self.value_of(self.root, ROOT)
     }
 
+    /// The memory that the document holds on the heap, in bytes.
+    ///
+    /// ```
+    /// use ocean_jq::Document;
+    /// let document = Document::parse(br#"{"a": [1, 2, 3]}"#)?;
+    /// assert!(document.heap_bytes() >= 16 * 5);
+    /// # Ok::<(), ocean_jq::ParseError>(())
+    /// ```
+    pub fn heap_bytes(&self) -> usize {
+        self.text.capacity()
+            + self.nodes.capacity() * size_of::<Node>()
+            + self.sorted.capacity() * size_of::<u32>()
+    }
+
     fn node(&self, id: u32) -> Node {
         if id == ROOT {
             self.root

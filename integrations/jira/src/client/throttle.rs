@@ -19,6 +19,8 @@ const DEFAULT_WINDOW: Duration = Duration::from_secs(1);
 // A refusal without any hint.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
 const SAME_WINDOW: Duration = Duration::from_secs(1);
+// Longer hints are nonsense or a wrong clock; after this time it costs one request to know better.
+const MAX_WAIT: Duration = Duration::from_secs(300);
 
 /// The rate limits as the latest answers told them.
 #[derive(Debug, Default)]
@@ -160,7 +162,8 @@ impl Answer {
         let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
         let number = |name: &str| text(name)?.parse::<u64>().ok();
         let until = |time: Timestamp| {
-            Duration::try_from(time.duration_since(Clock::system().now())).unwrap_or_default()
+            let wait = Duration::try_from(time.duration_since(Clock::system().now()));
+            wait.unwrap_or_default().min(MAX_WAIT)
         };
         Self {
             // Upstream's rule: one of the two alone says nothing.
@@ -170,7 +173,8 @@ impl Answer {
                 .map(until),
             near_limit: text("x-ratelimit-nearlimit")
                 .is_some_and(|text| text.eq_ignore_ascii_case("true")),
-            retry_after: number("retry-after").map(Duration::from_secs),
+            retry_after: number("retry-after")
+                .map(|seconds| Duration::from_secs(seconds).min(MAX_WAIT)),
             holds_for_all: !text("ratelimit-reason")
                 .is_some_and(|reason| reason.contains("burst") || reason.contains("per-issue")),
         }
@@ -308,6 +312,39 @@ mod tests {
         );
         tokio::time::advance(Duration::from_millis(1_100)).await;
         assert_eq!(site.wait(SEARCH), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn absurd_hints_hold_back_for_five_minutes_at_most() {
+        let most = u64::MAX.to_string();
+        let ends_of_time = "9999-12-30T22:00:00Z";
+        for headers in [
+            [("retry-after", &*most), ("ratelimit-reason", "burst")],
+            [
+                ("x-ratelimit-reset", ends_of_time),
+                ("ratelimit-reason", "burst"),
+            ],
+        ] {
+            let site = site();
+            assert_eq!(site.answers(SEARCH, 429, &headers), Some(MAX_WAIT));
+            assert_eq!(site.wait(SEARCH), MAX_WAIT.as_millis());
+        }
+        let site = site();
+        let headers = [
+            ("x-ratelimit-limit", "100"),
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", ends_of_time),
+        ];
+        site.answers(SEARCH, 200, &headers);
+        assert_eq!(site.wait(SEARCH), MAX_WAIT.as_millis());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn near_the_limit_of_an_empty_window_nothing_is_sent() {
+        let site = site();
+        let headers = [("x-ratelimit-nearlimit", "true")];
+        site.answers(SEARCH, 200, &headers);
+        assert_eq!(site.wait(SEARCH), DEFAULT_WINDOW.as_millis());
     }
 
     #[tokio::test(start_paused = true)]

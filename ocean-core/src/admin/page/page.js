@@ -36,13 +36,22 @@ function replace(node, ...children) {
 }
 
 const badge = (state) => h("span", { class: `badge ${STATES.includes(state) || state === "waiting" ? state : ""}` }, state);
-const time = (text) => (text ? new Date(text).toLocaleString() : "");
+// Swedes write local times as 2026-01-31 13:05:09, which everybody reads alike.
+const time = (text) => (text ? new Date(text).toLocaleString("sv-SE") : "");
+// `Code` in sentences of the API.
+const prose = (text) => text.split("`").map((part, place) => (place % 2 ? h("code", null, part) : part));
 const empty = (text) => h("div", { class: "empty" }, text);
 
 function ago(text) {
   const seconds = Math.max(0, (Date.now() - new Date(text)) / 1000);
   if (seconds < 60) return `${Math.floor(seconds)} s ago`;
   return seconds < 3600 ? `${Math.floor(seconds / 60)} min ago` : time(text);
+}
+
+function took(event) {
+  if (!event.finished_at) return "";
+  const millis = new Date(event.finished_at) - new Date(event.received_at);
+  return millis < 10000 ? `${millis} ms` : span(Math.round(millis / 1000));
 }
 
 function span(seconds) {
@@ -67,7 +76,7 @@ function pretty(text) {
 function table(head, rows, none) {
   if (!rows.length) return h("div", { class: "table" }, empty(none));
   return h("div", { class: "table" }, h("table", null,
-    h("thead", null, h("tr", null, head.map((title) => h("th", { scope: "col" }, title)))),
+    h("thead", null, h("tr", null, head.map((title) => h("th", { scope: "col", class: title.toLowerCase() }, title)))),
     h("tbody", null, rows)));
 }
 
@@ -97,7 +106,7 @@ async function act(button, path) {
   button.disabled = true;
   try {
     const answer = await call(path, "POST");
-    if (answer.replay) await open(answer.replay);
+    if (answer.replay) go("events", answer.replay);
     else if (shown.event) await open(shown.event);
     await refresh();
   } catch (error) {
@@ -130,15 +139,16 @@ function discardButton(event) {
 function eventRow(event) {
   const row = h("tr", {
     class: "pick", tabindex: "0", "data-id": event.id, "aria-selected": String(event.id === shown.event),
-    onclick: () => open(event.id),
-    onkeydown: (key) => { if (key.key === "Enter") open(event.id); },
+    onclick: () => go(shown.tab, event.id),
+    onkeydown: (key) => { if (key.key === "Enter") go(shown.tab, event.id); },
   },
   h("td", { class: "time", title: time(event.received_at), "data-at": event.received_at }, ago(event.received_at)),
   h("td", null, badge(event.state)),
   h("td", null, event.name || h("span", { class: "faint" }, "unnamed"), h("div", { class: "faint" }, event.path)),
   h("td", { class: "id" }, event.id),
-  h("td", null, event.attempts || ""),
-  h("td", { class: "reason" }, event.reason || (event.next_attempt_at ? `next attempt ${time(event.next_attempt_at)}` : "")),
+  h("td", { class: "took" }, took(event)),
+  h("td", { class: "attempts" }, event.attempts || ""),
+  h("td", { class: "reason" }, event.reason ? prose(event.reason) : event.next_attempt_at ? `next attempt ${time(event.next_attempt_at)}` : ""),
   h("td", { class: "acts" }, event.state === "dead" && [replayButton(event), discardButton(event)]));
   return row;
 }
@@ -152,9 +162,9 @@ function eventsPath(dead) {
 
 function events(page, dead) {
   return [
-    table(["Received", "State", "Event", "Id", "Attempts", "", ""], page.events.map(eventRow),
+    table(["Received", "State", "Event", "Id", "Took", "Attempts", "Reason", ""], page.events.map(eventRow),
       dead ? "No dead letters: every event found its end." : "No events yet. POST one to /integration/…"),
-    h("p", { class: "bar" },
+    (shown.pages.length > 0 || page.next) && h("p", { class: "bar" },
       h("button", { disabled: !shown.pages.length, onclick: () => { shown.pages.pop(); refresh(); } }, "Newer"),
       h("button", { disabled: !page.next, onclick: () => { shown.pages.push(page.next); refresh(); } }, "Older")),
   ];
@@ -165,19 +175,18 @@ function entities({ entities }) {
     class: "pick", tabindex: "0",
     onclick: () => detail(h("h2", null, `${entity.blueprint}/${entity.identifier}`), h("pre", null, JSON.stringify(entity, null, 2))),
   }, h("td", null, entity.blueprint), h("td", null, entity.identifier), h("td", null, entity.title || "")));
-  return table(["Blueprint", "Identifier", "Title"], rows, "The local catalog holds no entities yet.");
+  return table(["Blueprint", "Identifier", "Title", "Updated"], rows, "The local catalog holds no entities yet.");
 }
 
 function processors({ processors }) {
   const rows = processors.map((one) => h("tr", null,
-    h("td", null, h("b", null, one.name), h("div", { class: "reason" }, one.docs)),
+    h("td", { class: "docs" }, h("b", null, one.name), h("div", { class: "reason" }, prose(one.docs)), h("code", { class: "faint" }, one.location)),
     h("td", null, one.path),
     h("td", null, one.action ? "action" : one.kinds.join(", ")),
-    h("td", null, [one.event, ...one.conditions].map((condition) => h("div", null, condition))),
+    h("td", null, [one.event, ...one.conditions].map((condition) => h("div", null, prose(condition)))),
     h("td", null, one.key.join(", "), one.coalesce && h("div", { class: "faint" }, "coalesces")),
-    h("td", null, one.retries),
-    h("td", { class: "faint" }, h("code", null, one.location))));
-  return table(["Processor", "Path", "Kinds", "Events", "Key", "Retries", "At"], rows, "No processors.");
+    h("td", null, one.retries)));
+  return table(["Processor", "Path", "Kinds", "Events", "Key", "Retries"], rows, "No processors.");
 }
 
 function mapping(status) {
@@ -209,16 +218,26 @@ const LISTS = {
 // === Detail ===
 
 function detail(...children) {
-  const close = h("button", { "aria-label": "Close", onclick: () => { shown.event = null; at("detail").hidden = true; refresh(); } }, "Close");
+  const close = h("button", { "aria-label": "Close", onclick: () => { go(shown.tab); closeDetail(); } }, "Close");
   at("detail").hidden = false;
   const [title, ...rest] = children.flat(2);
   replace(at("detail"), h("div", { class: "bar" }, title, close), ...rest);
 }
 
+function closeDetail() {
+  shown.event = null;
+  at("detail").hidden = true;
+  markRows();
+}
+
+function markRows() {
+  for (const row of document.querySelectorAll("tr[data-id]")) row.setAttribute("aria-selected", String(row.dataset.id === shown.event));
+}
+
 function attempt(one, number) {
   const writes = (one.writes || []).map((write) => h("li", null, `${write.kind} ${write.blueprint}/${write.identifier}: ${write.answer}`));
-  const notes = (one.notes || []).map((note) => h("li", { class: "faint" }, note));
-  const errors = (one.error || []).map((error) => h("li", { class: "error" }, error));
+  const notes = (one.notes || []).map((note) => h("li", { class: "faint" }, prose(note)));
+  const errors = (one.error || []).map((error) => h("li", { class: "error" }, prose(error)));
   return h("div", { class: "attempt" },
     `Attempt ${number + 1}, ${time(one.at)}, ${one.took_ms} ms, ${one.updated} updated, ${one.deleted} deleted`,
     h("ul", null, errors, writes, notes));
@@ -228,7 +247,7 @@ function story(event) {
   const { runs = [], notes = [] } = event.story;
   if (!runs.length && !notes.length) return h("p", { class: "faint" }, "Nothing happened to it yet.");
   return [
-    notes.map((note) => h("p", null, note)),
+    notes.map((note) => h("p", null, prose(note))),
     runs.map((run) => h("div", { class: `run ${run.state}` },
       h("b", null, run.processor), run.resource && ` for ${run.resource} `, " ", badge(run.state),
       (run.attempts || []).map(attempt))),
@@ -237,21 +256,21 @@ function story(event) {
 
 async function open(id) {
   shown.event = id;
-  for (const row of document.querySelectorAll("tr[data-id]")) row.setAttribute("aria-selected", String(row.dataset.id === id));
+  markRows();
   try {
     const event = await call(`events/${encodeURIComponent(id)}`);
     if (shown.event !== id) return;
     const facts = [
       ["Id", event.id], ["State", badge(event.state)], ["Path", event.path], ["Delivery", event.delivery],
       ["Received", time(event.received_at)], ["Finished", time(event.finished_at)], ["Next attempt", time(event.next_attempt_at)],
-      ["Repeats", event.replay_of], ["Reason", event.reason], ["Query", event.query], ["Restarts", event.restarts || null],
+      ["Repeats", event.replay_of], ["Reason", event.reason && prose(event.reason)], ["Query", event.query], ["Restarts", event.restarts || null],
     ].filter(([, value]) => value);
     detail(
       h("h2", null, event.name || "Event"),
       h("dl", null, facts.map(([name, value]) => [h("dt", null, name), h("dd", null, value)])),
       h("p", null, event.state !== "pending" && event.body_kept && replayButton(event), " ", event.state === "dead" && discardButton(event)),
       h("h3", null, "Story"), story(event),
-      h("h3", null, `Body, ${bytes(event.body_bytes)}`),
+      h("h3", null, event.body == null ? "Body" : `Body, ${bytes(new TextEncoder().encode(event.body).length)}`),
       event.body == null ? h("p", { class: "faint" }, "Removed by retention.") : h("pre", null, pretty(event.body)),
       h("h3", null, "Headers"), h("pre", null, event.headers.map(([name, value]) => `${name}: ${value}`).join("\n")));
   } catch (error) {
@@ -261,10 +280,28 @@ async function open(id) {
 
 // === Frame ===
 
+// The address holds tab and event, so that both can be sent to a colleague and "back" works.
+function go(tab, event) {
+  location.hash = event ? `${tab}/${event}` : tab;
+}
+
+function arrive() {
+  const [tab, event] = location.hash.slice(1).split("/");
+  const known = TABS.some(([name]) => name === tab);
+  if (!known || tab !== shown.tab) {
+    shown.tab = known ? tab : "events";
+    shown.pages = [];
+    shown.list = "";
+  }
+  tabs();
+  if (event) open(event); else closeDetail();
+  refresh();
+}
+
 function tabs() {
   replace(at("tabs"), TABS.map(([name, title]) => h("button", {
     "aria-current": name === shown.tab ? "page" : null,
-    onclick: () => { shown.tab = name; shown.pages = []; shown.list = ""; tabs(); refresh(); },
+    onclick: () => go(name),
   }, title)));
 }
 
@@ -283,7 +320,9 @@ function cards(status) {
   replace(at("cards"),
     card("pending", queue.pending), card("pending bytes", bytes(queue.pending_bytes)), card("oldest pending", span(queue.oldest_seconds)),
     card("dead letters", queue.dead, queue.dead > 0), card("uptime", span(status.uptime_seconds)));
-  alarm(queue.refusing ? `Events are refused: ${queue.refusing}` : "");
+  const troubles = status.troubles.map((trouble) => `${trouble.dependency}: ${trouble.reason}`);
+  if (queue.refusing) troubles.unshift(`Events are refused: ${queue.refusing}`);
+  alarm(troubles.join("\n"));
 }
 
 let turn = 0;
@@ -325,6 +364,6 @@ at("token").addEventListener("submit", (submit) => {
   refresh();
 });
 
-tabs();
-refresh();
+addEventListener("hashchange", arrive);
+arrive();
 setInterval(() => { if (!document.hidden) refresh(); }, REFRESH_MS);

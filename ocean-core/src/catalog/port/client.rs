@@ -39,6 +39,8 @@ pub(super) struct PortClient {
     breaker: Breaker,
     /// When Port refused the credentials, and how.
     refused: Mutex<Option<(Instant, String)>>,
+    /// What Port said when it last refused a call with a token of its own; none since a call passed.
+    denied: Mutex<Option<String>>,
     agent: String,
     exporter_agent: String,
     telemetry: Arc<Telemetry>,
@@ -94,6 +96,7 @@ impl PortClient {
             limits,
             breaker: Breaker::new(host, telemetry.clone()),
             refused: Mutex::default(),
+            denied: Mutex::default(),
             exporter_agent: format!("{agent}/exporter"),
             agent,
             telemetry,
@@ -110,7 +113,8 @@ impl PortClient {
         url.into()
     }
 
-    /// Sends a request with token and user agent. A refused token is replaced once.
+    /// Sends a request with token and user agent. A refused token is replaced once; what is refused
+    /// then is told by [`Self::trouble`] until a call passes.
     pub(super) async fn call(
         &self,
         endpoint: Endpoint,
@@ -121,7 +125,7 @@ impl PortClient {
         let authorized = request
             .clone()
             .header("authorization", &token.authorization);
-        match self.send(endpoint, authorized).await {
+        let result = match self.send(endpoint, authorized).await {
             Err(error) if error.status() == Some(StatusCode::UNAUTHORIZED) => {
                 let fresh = self
                     .token
@@ -134,7 +138,18 @@ impl PortClient {
                 .await
             }
             result => result,
+        };
+        match &result {
+            Ok(_) => *self.denied() = None,
+            Err(error) if error.is_denied() => {
+                *self.denied() = Some(format!(
+                    "Port gives a token and refuses to work with it; check the rights of \
+                     `OCEAN__PORT__CLIENT_ID` ({error})"
+                ));
+            }
+            Err(_) => {}
         }
+        result
     }
 
     /// What a failed call means for the write that needed it.
@@ -149,6 +164,15 @@ impl PortClient {
             }
             // The events are as good as ever; they wait for somebody to mend the settings.
             CallError::Credentials(_) => {
+                return CatalogError::Unavailable {
+                    message,
+                    after: REFUSED_PAUSE,
+                };
+            }
+            // Port's API description does not say whether 403 is about the credentials or a single
+            // blueprint. A loss of rights must not turn all events into dead letters, so they wait;
+            // what Port refuses of one entity alone is an entry of its answer, and permanent.
+            CallError::Http(_) if error.is_denied() => {
                 return CatalogError::Unavailable {
                     message,
                     after: REFUSED_PAUSE,
@@ -200,6 +224,9 @@ impl PortClient {
         if let Some((_, reason)) = &*self.refused() {
             return Some(reason.clone());
         }
+        if let Some(reason) = &*self.denied() {
+            return Some(reason.clone());
+        }
         let (group, wait) = self.limits.exhausted()?;
         Some(format!(
             "Port's rate limit for {group} is used up for {wait:.0?}"
@@ -240,6 +267,10 @@ impl PortClient {
         self.refused
             .lock()
             .expect("no code panics while holding it")
+    }
+
+    fn denied(&self) -> MutexGuard<'_, Option<String>> {
+        self.denied.lock().expect("no code panics while holding it")
     }
 
     /// Sends a request as it is; repeats it in place while that is quick and the host is not known
@@ -312,6 +343,14 @@ impl CallError {
             Self::Held { .. } => true,
             Self::Credentials(_) => false,
         }
+    }
+
+    /// Whether Port takes the credentials and refuses what is asked with them.
+    pub(super) fn is_denied(&self) -> bool {
+        matches!(
+            self.status(),
+            Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        )
     }
 
     /// Whether Port shows that it is asked for too much.

@@ -20,7 +20,6 @@ use crate::{
 const SPARE_SHARE: u64 = 20;
 // Port names a reset time with a 429; this is for a proxy that does not.
 const BLIND_PAUSE: Duration = Duration::from_secs(1);
-const MAX_PAUSE: Duration = Duration::from_secs(300);
 
 /// Port's endpoint groups, each with a limit of its own (Port's public documentation).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +103,7 @@ impl Throttle for RateLimits {
             return None;
         }
         let wait = time(header::RETRY_AFTER.as_str()).or(reset);
-        let wait = wait.unwrap_or(BLIND_PAUSE).min(MAX_PAUSE);
+        let wait = wait.unwrap_or(BLIND_PAUSE);
         let was_blocked = window.wall(now).is_some();
         window.blocked_until = window.blocked_until.max(Some(now + wait));
         if !was_blocked {
@@ -307,6 +306,8 @@ mod tests {
             (headers(&[("x-ratelimit-reset", 9)]), 9),
             (headers(&[]), 1),
             (headers(&[("retry-after", 9999)]), 300),
+            (headers(&[("retry-after", u64::MAX)]), 300),
+            (headers(&[("x-ratelimit-reset", u64::MAX)]), 300),
         ] {
             let wait = Some(Duration::from_secs(seconds));
             let refused = StatusCode::TOO_MANY_REQUESTS;

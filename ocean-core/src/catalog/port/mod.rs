@@ -5,8 +5,9 @@
 //! retries.**
 //!
 //! What becomes of a failed write: 429, 5xx, time-outs, broken connections and unclear answers are
-//! [`CatalogError::Retry`]; a refused connection, an open breaker, an exhausted rate limit and
-//! refused credentials are [`CatalogError::Unavailable`]; anything else Port refuses is
+//! [`CatalogError::Retry`]; a refused connection, an open breaker, an exhausted rate limit,
+//! refused credentials and refused rights (a call answered with 401 or 403) are
+//! [`CatalogError::Unavailable`]; anything else Port refuses, a single entity of a call included, is
 //! [`CatalogError::Permanent`]. A missing target of a relation is worth a retry where Port does not
 //! create it, because it may be on its way in another event.
 
@@ -166,6 +167,9 @@ impl Catalog for PortCatalog {
                 // For the one who checks the settings this is final.
                 Err(CallError::Credentials(message)) => Err(CatalogError::Permanent {
                     message: message.into(),
+                }),
+                Err(error) if error.is_denied() => Err(CatalogError::Permanent {
+                    message: error.to_string().into(),
                 }),
                 Err(error) => Err(self.client.catalog_error(&error)),
             }

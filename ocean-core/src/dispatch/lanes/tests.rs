@@ -81,36 +81,83 @@ fn an_event_in_two_lanes_has_a_turn_in_each() {
     assert_eq!(next(&mut table).unwrap().1.lane, Lane::new(1));
 }
 
-#[test]
-fn waiting_events_are_superseded_by_the_newest_of_their_value() {
+/// The numbers of the events that leave with this one.
+fn before(table: &LaneTable, turn: &Ready) -> Vec<i64> {
+    let before = table.before(turn);
+    before.iter().map(|older| older.id.get()).collect()
+}
+
+/// Ends turn after turn, those of `useless` events without effect, and expects these events with
+/// those that leave with them.
+fn check_blocks(events: &[(i64, LaneEntry)], useless: &[i64], expected: &[(i64, &[i64])]) {
     let mut table = LaneTable::default();
-    push(&mut table, 1, &[coalescing(1, 5)]);
-    push(&mut table, 2, &[coalescing(1, 6)]);
-    push(&mut table, 3, &[coalescing(1, 5)]);
-    push(&mut table, 4, &[coalescing(1, 5)]);
-    push(&mut table, 5, &[entry(1)]);
+    for (id, entry) in events {
+        push(&mut table, *id, &[*entry]);
+    }
     let mut seen = Vec::new();
     while let Some((id, turn)) = next(&mut table) {
-        seen.push((id, turn.superseded_by.map(EventId::get)));
-        table.finish(&turn, Turn::Over);
+        seen.push((id, before(&table, &turn)));
+        let end = match useless.contains(&id) {
+            true => Turn::Alone,
+            false => Turn::Over,
+        };
+        table.finish(&turn, end);
     }
-    assert_eq!(
-        seen,
-        [(1, Some(4)), (2, None), (3, Some(4)), (4, None), (5, None)]
+    let expected: Vec<_> = expected.iter().map(|(id, it)| (*id, it.to_vec())).collect();
+    assert_eq!(seen, expected);
+    assert!(table.is_empty());
+}
+
+#[test]
+fn of_a_block_the_newest_runs_and_the_others_leave_with_it() {
+    let [a, b] = [5, 6].map(|value| coalescing(1, value));
+    check_blocks(&[(1, a), (2, a), (3, a)], &[], &[(3, &[1, 2])]);
+    check_blocks(
+        &[(1, a), (2, a), (3, b), (4, a), (5, a)],
+        &[],
+        &[(2, &[1]), (3, &[]), (5, &[4])],
+    );
+    check_blocks(&[(1, entry(1)), (2, entry(1))], &[], &[(1, &[]), (2, &[])]);
+}
+
+#[test]
+fn an_event_without_effect_leaves_alone() {
+    let [a, b] = [5, 6].map(|value| coalescing(1, value));
+    check_blocks(&[(1, a), (2, a), (3, a)], &[3], &[(3, &[1, 2]), (2, &[1])]);
+    check_blocks(
+        &[(1, a), (2, a), (3, b)],
+        &[1, 2, 3],
+        &[(2, &[1]), (1, &[]), (3, &[])],
     );
 }
 
 #[test]
-fn what_has_left_a_lane_supersedes_nothing() {
+fn what_arrives_meanwhile_is_the_newest_of_what_is_left() {
     let mut table = LaneTable::default();
-    for id in [1, 2] {
-        push(&mut table, id, &[coalescing(1, 5)]);
-    }
-    while let Some((_, turn)) = next(&mut table) {
-        table.finish(&turn, Turn::Over);
-    }
+    push(&mut table, 1, &[coalescing(1, 5)]);
+    push(&mut table, 2, &[coalescing(1, 5)]);
+    let (_, turn) = next(&mut table).unwrap();
     push(&mut table, 3, &[coalescing(1, 5)]);
-    assert_eq!(next(&mut table).unwrap().1.superseded_by, None);
+    table.finish(&turn, Turn::Alone);
+    let (id, turn) = next(&mut table).unwrap();
+    assert_eq!((id, before(&table, &turn)), (3, vec![1]));
+    assert!(table.before(&turn)[0].retried, "its story may have changed");
+    table.finish(&turn, Turn::Again(NOW));
+    push(&mut table, 4, &[coalescing(1, 5)]);
+    let (id, turn) = next(&mut table).unwrap();
+    assert_eq!((id, before(&table, &turn)), (4, vec![1, 3]));
+}
+
+#[test]
+fn a_block_waits_for_the_date_of_its_newest_event() {
+    let mut table = LaneTable::default();
+    let date = NOW + Duration::from_secs(5);
+    push(&mut table, 1, &[coalescing(1, 5)]);
+    table.push(EventId::new(2), &[coalescing(1, 5)], Some(date), true);
+    assert_eq!(next(&mut table), None);
+    assert_eq!(table.next_timer(), Some(date));
+    let turn = table.next_ready(date).unwrap();
+    assert_eq!((turn.id.get(), before(&table, &turn)), (2, vec![1]));
 }
 
 #[test]
@@ -168,7 +215,6 @@ impl LaneTable {
             + self.ready.capacity() * 4
             + self.timers.capacity() * 24
             + map(self.dates.capacity(), 24)
-            + map(self.newest.capacity(), 48)
     }
 }
 
@@ -184,8 +230,8 @@ enum Step {
     },
     /// Everything that may start does so, up to this many.
     Start(u8),
-    /// A running turn ends: which, and after how long it is tried again.
-    Finish(u8, Option<u8>),
+    /// A running turn ends: which, and after how long it is tried again; with effect, if not.
+    Finish(u8, Option<u8>, bool),
     /// Time passes.
     Pass(u8),
 }
@@ -200,8 +246,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
                 Step::Push { lanes, delay }
             }),
         3 => (1..5u8).prop_map(Step::Start),
-        4 => (any::<u8>(), proptest::option::weighted(0.3, 0..20u8))
-            .prop_map(|(which, delay)| Step::Finish(which, delay)),
+        4 => (any::<u8>(), proptest::option::weighted(0.3, 0..20u8), any::<bool>())
+            .prop_map(|(which, delay, effect)| Step::Finish(which, delay, effect)),
         2 => (0..10u8).prop_map(Step::Pass),
     ];
     proptest::collection::vec(step, 1..120)
@@ -232,21 +278,26 @@ impl Model {
         }
     }
 
-    /// The lanes that may start.
-    fn startable(&self, now: Duration) -> Vec<u8> {
-        let ready = |(lane, events): (&u8, &Vec<Waiting>)| {
-            let head = events.first()?;
-            let waits = head.date.is_some_and(|date| date > now);
-            (!waits && !self.running.contains(lane)).then_some(*lane)
+    /// How many events the block at the head of the lane has.
+    fn block(&self, lane: u8) -> usize {
+        let events = &self.lanes[&lane];
+        let Some(value) = events.first().map(|head| head.coalesce) else {
+            return 0;
         };
-        self.lanes.iter().filter_map(ready).collect()
+        let same = |event: &&Waiting| value.is_some() && event.coalesce == value;
+        events.iter().take_while(same).count().max(1)
     }
 
-    fn superseder(&self, lane: u8) -> Option<i64> {
-        let events = &self.lanes[&lane];
-        let value = events[0].coalesce?;
-        let newer = |event: &&Waiting| event.coalesce == Some(value);
-        events[1..].iter().rfind(newer).map(|event| event.id)
+    /// Lanes that must start: nothing in their block waits for a date.
+    fn startable(&self, now: Duration) -> Vec<u8> {
+        let ready = |(lane, events): (&u8, &Vec<Waiting>)| {
+            let block = &events[..self.block(*lane)];
+            let waits = |event: &Waiting| event.date.is_some_and(|date| date > now);
+            let starts =
+                !block.is_empty() && !block.iter().any(waits) && !self.running.contains(lane);
+            starts.then_some(*lane)
+        };
+        self.lanes.iter().filter_map(ready).collect()
     }
 }
 
@@ -282,9 +333,9 @@ proptest! {
                         start(&mut table, &mut model, &mut running, now)?;
                     }
                 }
-                Step::Finish(which, delay) if !running.is_empty() => {
+                Step::Finish(which, delay, effect) if !running.is_empty() => {
                     let turn = running.swap_remove(usize::from(which) % running.len());
-                    finish(&mut table, &mut model, turn, delay, now);
+                    finish(&mut table, &mut model, turn, delay, effect, now);
                 }
                 Step::Finish(..) => {}
                 Step::Pass(seconds) => now += Duration::from_secs(seconds.into()),
@@ -300,11 +351,11 @@ proptest! {
             now += Duration::from_secs(1);
             while start(&mut table, &mut model, &mut running, now)? {}
             for turn in running.drain(..) {
-                finish(&mut table, &mut model, turn, None, now);
+                finish(&mut table, &mut model, turn, None, rounds % 3 > 0, now);
             }
         }
         prop_assert!(model.lanes.values().all(Vec::is_empty));
-        prop_assert!(table.index.is_empty() && table.newest.is_empty() && table.dates.is_empty());
+        prop_assert!(table.index.is_empty() && table.dates.is_empty());
     }
 
     /// No lane starves: whatever the lengths of the backlogs, no lane is more than one turn ahead of
@@ -344,28 +395,52 @@ fn start(
         return Ok(false);
     };
     let lane = turn.lane.get() as u8;
-    prop_assert!(startable.contains(&lane), "lane {lane} may not start");
-    prop_assert_eq!(turn.id.get(), model.lanes[&lane][0].id, "order of arrival");
-    let by = turn.superseded_by.map(EventId::get);
-    prop_assert_eq!(by, model.superseder(lane));
+    prop_assert!(!model.running.contains(&lane), "one turn a lane");
+    let events = &model.lanes[&lane];
+    let newest = model.block(lane) - 1;
+    prop_assert_eq!(turn.id.get(), events[newest].id, "order of arrival");
+    prop_assert!(
+        events[newest].date.is_none_or(|date| date <= now),
+        "not before its date"
+    );
+    let older: Vec<_> = events[..newest].iter().map(|event| event.id).collect();
+    let before: Vec<_> = table
+        .before(&turn)
+        .iter()
+        .map(|older| older.id.get())
+        .collect();
+    prop_assert_eq!(before, older);
     model.running.push(lane);
     running.push(turn);
     Ok(true)
 }
 
-fn finish(table: &mut LaneTable, model: &mut Model, turn: Ready, delay: Option<u8>, now: Duration) {
+fn finish(
+    table: &mut LaneTable,
+    model: &mut Model,
+    turn: Ready,
+    delay: Option<u8>,
+    effect: bool,
+    now: Duration,
+) {
     let lane = turn.lane.get() as u8;
     model.running.retain(|running| *running != lane);
     let events = model.lanes.get_mut(&lane).expect("it runs");
+    let place = events.iter().position(|event| event.id == turn.id.get());
+    let place = place.expect("it runs");
     match delay {
         Some(delay) => {
             let date = now + Duration::from_secs(delay.into());
-            events[0].date = Some(date);
+            events[place].date = Some(date);
             table.finish(&turn, Turn::Again(date));
         }
-        None => {
-            events.remove(0);
+        None if effect => {
+            events.drain(..=place);
             table.finish(&turn, Turn::Over);
+        }
+        None => {
+            events.remove(place);
+            table.finish(&turn, Turn::Alone);
         }
     }
 }

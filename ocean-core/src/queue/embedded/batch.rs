@@ -1,14 +1,15 @@
 //! One transaction: changes, new events and operators' actions, and what follows from them in
 //! memory once they are durable.
 
-use rusqlite::{CachedStatement, OptionalExtension as _, Transaction, params};
+use jiff::Timestamp;
+use rusqlite::{CachedStatement, OptionalExtension as _, Row, Transaction, params};
 
 use super::{
     codec::{self, Text},
     retention::footprint,
 };
 use crate::{
-    event::{EventId, WebhookEvent},
+    event::{EventId, WebhookEvent, query_without_secrets},
     lane::Lanes,
     queue::{
         Action, ActionOutcome, ActionResult, Change, NewEvent, Receipt, Story,
@@ -22,6 +23,9 @@ const INSERT_EVENT: &str = "INSERT INTO event
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9)";
 const INSERT_BODY: &str = "INSERT INTO body (id, headers, query, payload) VALUES (?1, ?2, ?3, ?4)";
 const FIND_DELIVERY: &str = "SELECT path, delivery, received_at FROM event WHERE id = ?1";
+const FIND_ORIGINAL: &str = "SELECT e.state, e.bytes, e.lanes,
+    EXISTS (SELECT 1 FROM body WHERE id = ?1), f.reason, e.kept
+    FROM event e LEFT JOIN fate f ON f.id = e.id WHERE e.id = ?1";
 // The state is part of the condition: a fate is decided once, whatever comes late.
 const FINISH: &str = "UPDATE event SET state = ?2 WHERE id = ?1 AND state = 0 RETURNING bytes";
 const FATE: &str = "INSERT INTO fate (id, finished_at, attempts, restarts, reason, story)
@@ -47,6 +51,7 @@ pub(super) struct Effects {
     pub(super) pending: i64,
     pub(super) pending_bytes: i64,
     pub(super) dead: i64,
+    pub(super) dead_bytes: i64,
     /// Bytes of finished events that count against retention.
     pub(super) finished_bytes: i64,
     /// Bytes that stopped being pending.
@@ -64,6 +69,14 @@ pub(super) struct Fresh {
     pub(super) lanes: Lanes,
     /// Absent for replays, whose body did not come through memory.
     pub(super) event: Option<(WebhookEvent, u64)>,
+}
+
+/// What replays may take up.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) bytes: u64,
+    /// Why not more.
+    pub(super) bound: String,
 }
 
 /// A transaction that is being filled.
@@ -169,7 +182,8 @@ impl<'t> Batch<'t> {
     ) -> rusqlite::Result<u64> {
         self.scratch.clear();
         codec::encode_headers(event.headers(), self.scratch);
-        let bytes = (event.body().len() + self.scratch.len() + event.query().len()) as u64;
+        let query = query_without_secrets(event.query());
+        let bytes = (event.body().len() + self.scratch.len() + query.len()) as u64;
         let state = if lanes.is_empty() {
             codec::IGNORED
         } else {
@@ -189,7 +203,7 @@ impl<'t> Batch<'t> {
         self.insert_body.execute(params![
             event.id().get(),
             Text(self.scratch),
-            event.query(),
+            query,
             Text(event.body()),
         ])?;
         Ok(bytes)
@@ -217,8 +231,8 @@ impl<'t> Batch<'t> {
                     .execute([id.get()])?;
                 Ok(())
             }
-            Change::Progress(story) => self.progress(id, None, story),
-            Change::Retry { at, story } => self.progress(id, Some(at.as_microsecond()), story),
+            Change::Progress { next, story } => self.progress(id, *next, story),
+            Change::Retry { at, story } => self.progress(id, Some(*at), story),
             Change::Done(story) => self.finish(id, codec::DONE, None, story),
             Change::Dead { reason, story } => self.finish(id, codec::DEAD, Some(reason), story),
             Change::Superseded { by, story } => {
@@ -231,13 +245,13 @@ impl<'t> Batch<'t> {
     fn progress(
         &mut self,
         id: EventId,
-        next_at: Option<i64>,
+        next: Option<Timestamp>,
         story: &Story,
     ) -> rusqlite::Result<()> {
         encode_story(story, self.scratch);
         self.transaction.prepare_cached(PROGRESS)?.execute(params![
             id.get(),
-            next_at,
+            next.map(Timestamp::as_microsecond),
             story.attempts(),
             Text(self.scratch)
         ])?;
@@ -273,6 +287,7 @@ impl<'t> Batch<'t> {
         self.effects.finished += 1;
         if state == codec::DEAD {
             self.effects.dead += 1;
+            self.effects.dead_bytes += bytes;
         } else {
             self.effects.finished_bytes += footprint(bytes.cast_unsigned(), true);
         }
@@ -281,11 +296,17 @@ impl<'t> Batch<'t> {
 
     // === Operators ===
 
-    pub(super) fn operate(&mut self, action: &Action) -> rusqlite::Result<Vec<ActionResult>> {
-        let mut results = Vec::with_capacity(action.ids().len());
-        for &id in action.ids() {
+    /// Does to `ids` what the action asks for; replays take up some of `room`.
+    pub(super) fn operate(
+        &mut self,
+        action: &Action,
+        ids: &[EventId],
+        room: &mut Room,
+    ) -> rusqlite::Result<Vec<ActionResult>> {
+        let mut results = Vec::with_capacity(ids.len());
+        for &id in ids {
             let outcome = match action {
-                Action::Replay(_) => self.replay(id)?,
+                Action::Replay(_) => self.replay(id, room)?,
                 Action::Discard(_) => self.discard(id)?,
             };
             results.push(ActionResult { id, outcome });
@@ -293,34 +314,25 @@ impl<'t> Batch<'t> {
         Ok(results)
     }
 
-    fn replay(&mut self, id: EventId) -> rusqlite::Result<ActionOutcome> {
-        let found = self
+    fn replay(&mut self, id: EventId, room: &mut Room) -> rusqlite::Result<ActionOutcome> {
+        let original = self
             .transaction
-            .prepare_cached(
-                "SELECT state, bytes, lanes, EXISTS (SELECT 1 FROM body WHERE id = ?1)
-                 FROM event WHERE id = ?1",
-            )?
-            .query_row([id.get()], |row| {
-                let lanes = codec::decode_lanes(row.get_ref(2)?.as_blob()?).unwrap_or_default();
-                Ok((
-                    row.get::<_, u8>(0)?,
-                    row.get::<_, i64>(1)?,
-                    lanes,
-                    row.get::<_, bool>(3)?,
-                ))
-            })
+            .prepare_cached(FIND_ORIGINAL)?
+            .query_row([id.get()], Original::read)
             .optional()?;
-        let Some((state, bytes, lanes, has_body)) = found else {
+        let Some(original) = original else {
             return Ok(ActionOutcome::Refused(operate::UNKNOWN.into()));
         };
-        if state == codec::PENDING {
-            return Ok(ActionOutcome::Refused(operate::STILL_PENDING.into()));
+        let bytes = original.bytes;
+        if let Some(reason) = original.refusal() {
+            return Ok(ActionOutcome::Refused(reason));
         }
-        if !has_body {
-            return Ok(ActionOutcome::Refused(operate::NO_BODY.into()));
-        }
+        let Some(left) = room.bytes.checked_sub(bytes.cast_unsigned()) else {
+            return Ok(ActionOutcome::Refused(room.bound.clone()));
+        };
+        room.bytes = left;
         let by = self.next_id();
-        let lanes = operate::lanes_of_replay(&lanes, id);
+        let lanes = operate::lanes_of_replay(&original.lanes, id);
         self.transaction
             .prepare_cached(
                 "INSERT INTO event SELECT ?2, received_at, path, name, delivery, ?3, 0, bytes, 1, id
@@ -338,9 +350,9 @@ impl<'t> Batch<'t> {
             lanes,
             event: None,
         });
-        if state == codec::DEAD {
-            let reason = format!("replayed as {by}");
-            self.leave_dead(id, codec::SUPERSEDED, bytes, Some(&reason))?;
+        if original.state == codec::DEAD {
+            let reason = operate::replayed_as(by);
+            self.leave_dead(id, codec::SUPERSEDED, bytes, original.kept, Some(&reason))?;
         }
         Ok(ActionOutcome::Replayed(by))
     }
@@ -348,13 +360,15 @@ impl<'t> Batch<'t> {
     fn discard(&mut self, id: EventId) -> rusqlite::Result<ActionOutcome> {
         let found = self
             .transaction
-            .prepare_cached("SELECT state, bytes FROM event WHERE id = ?1")?
-            .query_row([id.get()], |row| Ok((row.get::<_, u8>(0)?, row.get(1)?)))
+            .prepare_cached("SELECT state, bytes, kept FROM event WHERE id = ?1")?
+            .query_row([id.get()], |row| {
+                Ok((row.get::<_, u8>(0)?, row.get(1)?, row.get(2)?))
+            })
             .optional()?;
         Ok(match found {
             None => ActionOutcome::Refused(operate::UNKNOWN.into()),
-            Some((codec::DEAD, bytes)) => {
-                self.leave_dead(id, codec::DISCARDED, bytes, None)?;
+            Some((codec::DEAD, bytes, kept)) => {
+                self.leave_dead(id, codec::DISCARDED, bytes, kept, None)?;
                 ActionOutcome::Discarded
             }
             Some(_) => ActionOutcome::Refused(operate::NOT_DEAD.into()),
@@ -367,6 +381,7 @@ impl<'t> Batch<'t> {
         id: EventId,
         state: u8,
         bytes: i64,
+        kept: bool,
         reason: Option<&str>,
     ) -> rusqlite::Result<()> {
         self.transaction
@@ -378,8 +393,51 @@ impl<'t> Batch<'t> {
                 .execute(params![id.get(), reason])?;
         }
         self.effects.dead -= 1;
-        self.effects.finished_bytes += footprint(bytes.cast_unsigned(), true);
+        self.effects.dead_bytes -= if kept { bytes } else { 0 };
+        self.effects.finished_bytes += footprint(bytes.cast_unsigned(), kept);
         Ok(())
+    }
+}
+
+/// An event that is to be replayed.
+struct Original {
+    state: u8,
+    bytes: i64,
+    lanes: Lanes,
+    has_body: bool,
+    reason: Option<String>,
+    kept: bool,
+}
+
+impl Original {
+    /// From a row of [`FIND_ORIGINAL`].
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            state: row.get(0)?,
+            bytes: row.get(1)?,
+            lanes: codec::decode_lanes(row.get_ref(2)?.as_blob()?).unwrap_or_default(),
+            has_body: row.get(3)?,
+            reason: row.get(4)?,
+            kept: row.get(5)?,
+        })
+    }
+
+    /// Why it cannot be replayed, if so.
+    fn refusal(&self) -> Option<String> {
+        if self.state == codec::PENDING {
+            return Some(operate::STILL_PENDING.into());
+        }
+        if self.state == codec::SUPERSEDED
+            && let Some(reason) = &self.reason
+            && operate::is_replayed(reason)
+        {
+            return Some(reason.clone());
+        }
+        let reason = match self.state {
+            codec::DEAD if !self.kept => operate::NO_DEAD_BODY,
+            _ => operate::NO_BODY,
+        };
+        (!self.has_body).then(|| reason.into())
     }
 }
 

@@ -12,17 +12,24 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     OpenError,
-    batch::{Batch, Effects},
+    batch::{Batch, Effects, Room},
     failure,
+    group::GROUP_ACTIONS,
     lock::FolderLock,
-    mailbox::{Command, Reply},
     schema,
+    space::Space,
 };
-use crate::queue::{Action, ActionResult, dedupe::Dedupe};
+use crate::{
+    event::EventId,
+    queue::{Action, ActionOutcome, ActionResult, dedupe::Dedupe, operate::all_refused},
+};
 
 /// How long a command waits for the server, which looks about once a second.
 const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Rows of one large action that wait for the server together: it looks seldom, and forgets rows
+/// that are old.
+const ROWS_AT_ONCE: usize = 50;
 
 /// What the server writes back.
 type Answer<R> = Result<R, String>;
@@ -48,7 +55,9 @@ pub enum OperateError {
 }
 
 /// Does what an operator asks for, from a process of its own: through the server that owns the
-/// store in `folder` if one runs, directly otherwise. Blocks until it is durable.
+/// store in `folder` if one runs, directly otherwise. Blocks until it is durable. One result for each
+/// event named, in order; a large action takes several transactions, and where one of them fails the
+/// events left are refused with its error.
 ///
 /// # Errors
 /// Nothing was done.
@@ -58,36 +67,70 @@ pub fn operate(folder: &Path, action: Action) -> Result<Vec<ActionResult>, Opera
         return Err(OpenError::Missing { file }.into());
     }
     match FolderLock::acquire(folder) {
-        Ok(_lock) => directly(&file, &action),
+        Ok(_lock) => directly(folder, &file, &action),
         Err(OpenError::InUse { pid, .. }) => by_server(&file, &action, pid),
         Err(error) => Err(error.into()),
     }
 }
 
-fn directly(file: &Path, action: &Action) -> Result<Vec<ActionResult>, OperateError> {
+/// In transactions of as many events as the server takes: each needs room of its own, and what is
+/// done stays done.
+fn directly(
+    folder: &Path,
+    file: &Path,
+    action: &Action,
+) -> Result<Vec<ActionResult>, OperateError> {
     let failed = |error: rusqlite::Error| OperateError::Failed(failure::describe(&error));
     let mut connection = schema::open_writer(file, None)?;
-    let last_id = connection
+    let mut last_id = connection
         .query_row("SELECT coalesce(max(id), 0) FROM event", [], |row| {
             row.get(0)
         })
         .map_err(failed)?;
+    let space = Space::new(folder.to_owned(), None);
+    let mut results = Vec::with_capacity(action.ids().len());
+    for ids in action.ids().chunks(GROUP_ACTIONS) {
+        let room = match space.room() {
+            Ok(room) => Room {
+                bytes: room / 3,
+                bound: "there is no room on the disk".into(),
+            },
+            Err(bound) => Room { bytes: 0, bound },
+        };
+        match transact(&mut connection, action, ids, room, &mut last_id) {
+            Ok(done) => results.extend(done),
+            Err(error) if results.is_empty() => return Err(failed(error)),
+            Err(error) => results.extend(all_refused(ids, &failed(error).to_string())),
+        }
+    }
+    Ok(results)
+}
+
+fn transact(
+    connection: &mut Connection,
+    action: &Action,
+    ids: &[EventId],
+    mut room: Room,
+    last_id: &mut i64,
+) -> rusqlite::Result<Vec<ActionResult>> {
     let now = Timestamp::now().as_microsecond();
     let (mut scratch, mut effects) = (Vec::new(), Effects::default());
     // Actions are no deliveries, so they need no memory of them.
     let mut dedupe = Dedupe::new(Duration::ZERO, 0);
-    let transaction = schema::immediate(&mut connection).map_err(failed)?;
-    let results = Batch::new(
+    let transaction = schema::immediate(connection)?;
+    let mut batch = Batch::new(
         &transaction,
         &mut scratch,
         &mut dedupe,
         &mut effects,
         now,
-        last_id,
-    )
-    .and_then(|mut batch| batch.operate(action))
-    .map_err(failed)?;
-    transaction.commit().map_err(failed)?;
+        *last_id,
+    )?;
+    let results = batch.operate(action, ids, &mut room)?;
+    let newest = batch.last_id();
+    drop(batch);
+    transaction.commit()?;
+    *last_id = newest;
     Ok(results)
 }
 
@@ -97,39 +140,83 @@ fn by_server(
     pid: Option<u32>,
 ) -> Result<Vec<ActionResult>, OperateError> {
     let failed = |error: rusqlite::Error| OperateError::Failed(error.to_string());
-    let connection = schema::open_commander(file).map_err(failed)?;
-    let text = serde_json::to_string(action).expect("an action has a JSON form");
-    let now = Timestamp::now().as_microsecond();
-    connection
-        .execute(
-            "INSERT INTO command (created_at, action) VALUES (?1, ?2)",
-            params![now, text],
-        )
-        .map_err(failed)?;
-    let row = connection.last_insert_rowid();
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        thread::sleep(LOOK_EVERY);
-        if let Some(answer) = take_answer(&connection, row).map_err(failed)? {
-            return answer.map_err(OperateError::Failed);
+    let mut connection = schema::open_commander(file).map_err(failed)?;
+    let mut results = Vec::with_capacity(action.ids().len());
+    let mut first_error = None;
+    for ids in action.ids().chunks(ROWS_AT_ONCE * GROUP_ACTIONS) {
+        let chunks: Vec<_> = ids.chunks(GROUP_ACTIONS).collect();
+        let answers = if first_error.is_none() {
+            let actions: Vec<_> = chunks.iter().map(|ids| action.of(ids)).collect();
+            ask(&mut connection, &actions)
+        } else {
+            // A server that failed is not asked for the rest.
+            Ok(Vec::new())
+        };
+        let mut answers = answers.map_err(failed)?.into_iter();
+        for ids in chunks {
+            let error = match answers.next().flatten() {
+                Some(Ok(done)) => {
+                    results.extend(done);
+                    continue;
+                }
+                Some(Err(reason)) => OperateError::Failed(reason),
+                None => OperateError::NoAnswer {
+                    pid,
+                    seconds: PATIENCE.as_secs(),
+                },
+            };
+            results.extend(all_refused(ids, &error.to_string()));
+            first_error.get_or_insert(error);
         }
     }
-    // Withdrawn, unless it was answered at the last moment.
-    let withdrawn = connection
-        .execute(
+    let is_refused = |result: &ActionResult| matches!(result.outcome, ActionOutcome::Refused(_));
+    match first_error {
+        Some(error) if results.iter().all(is_refused) => Err(error),
+        _ => Ok(results),
+    }
+}
+
+/// Asks the server to do these actions, each in one transaction; an answer for each, in order, or
+/// none if it did not come.
+fn ask(
+    connection: &mut Connection,
+    actions: &[Action],
+) -> rusqlite::Result<Vec<Option<Answer<Vec<ActionResult>>>>> {
+    let transaction = schema::immediate(connection)?;
+    let now = Timestamp::now().as_microsecond();
+    let mut rows = Vec::with_capacity(actions.len());
+    for action in actions {
+        let text = serde_json::to_string(action).expect("an action has a JSON form");
+        transaction
+            .prepare_cached("INSERT INTO command (created_at, action) VALUES (?1, ?2)")?
+            .execute(params![now, text])?;
+        rows.push(transaction.last_insert_rowid());
+    }
+    transaction.commit()?;
+    let mut answers = Vec::with_capacity(rows.len());
+    let mut deadline = Instant::now() + PATIENCE;
+    while answers.len() < rows.len() && Instant::now() < deadline {
+        match take_answer(connection, rows[answers.len()])? {
+            Some(answer) => {
+                answers.push(Some(answer));
+                deadline = Instant::now() + PATIENCE;
+            }
+            None => thread::sleep(LOOK_EVERY),
+        }
+    }
+    for &row in &rows[answers.len()..] {
+        // Withdrawn, unless it was answered at the last moment.
+        let withdrawn = connection.execute(
             "DELETE FROM command WHERE id = ?1 AND result IS NULL",
             [row],
-        )
-        .map_err(failed)?;
-    if withdrawn == 0
-        && let Some(answer) = take_answer(&connection, row).map_err(failed)?
-    {
-        return answer.map_err(OperateError::Failed);
+        )?;
+        answers.push(if withdrawn == 0 {
+            take_answer(connection, row)?
+        } else {
+            None
+        });
     }
-    Err(OperateError::NoAnswer {
-        pid,
-        seconds: PATIENCE.as_secs(),
-    })
+    Ok(answers)
 }
 
 fn take_answer(
@@ -151,9 +238,12 @@ fn take_answer(
 
 // === The server's side ===
 
-/// Commands that wait for an answer, oldest first. Those that cannot be read are answered so, and
+/// Rows that wait for an answer, oldest first. Those that cannot be read are answered so, and
 /// those that nobody can be waiting for any more are forgotten.
-pub(super) fn waiting(connection: &Connection, now_micros: i64) -> rusqlite::Result<Vec<Command>> {
+pub(super) fn waiting(
+    connection: &Connection,
+    now_micros: i64,
+) -> rusqlite::Result<Vec<(i64, Action)>> {
     let stale = now_micros - 2 * i64::try_from(PATIENCE.as_micros()).unwrap_or(i64::MAX);
     connection
         .prepare_cached("DELETE FROM command WHERE created_at < ?1")?
@@ -167,10 +257,7 @@ pub(super) fn waiting(connection: &Connection, now_micros: i64) -> rusqlite::Res
     let mut commands = Vec::new();
     for (row, text) in rows {
         match serde_json::from_str(&text) {
-            Ok(action) => commands.push(Command {
-                action,
-                reply: Reply::Row(row),
-            }),
+            Ok(action) => commands.push((row, action)),
             Err(error) => answer(connection, row, &Err(error.to_string()))?,
         }
     }

@@ -24,9 +24,11 @@ pub(super) struct Gate {
 #[derive(Debug, Default)]
 struct State {
     refusal: Option<Refusal>,
+    /// Why what an earlier process left cannot be read, if so.
+    stall: Option<String>,
     level: Level,
     in_flight: u64,
-    /// The size of the event that was last turned away for lack of room.
+    /// The size of what was last turned away for lack of room; 0 once something was let in again.
     turned_away: u64,
     rate: DrainRate,
 }
@@ -56,6 +58,8 @@ pub(super) struct Level {
     pub(super) pending: u64,
     pub(super) pending_bytes: u64,
     pub(super) dead: u64,
+    /// The bytes of dead letters that still have their bodies.
+    pub(super) dead_bytes: u64,
     pub(super) oldest: Option<Timestamp>,
 }
 
@@ -76,6 +80,15 @@ impl Gate {
         if let Some(refusal) = &state.refusal {
             return Err(refusal.error(&state.rate));
         }
+        if let Some(stall) = &state.stall {
+            return Err(Refusal::Failing(stall.clone()).error(&state.rate));
+        }
+        if bytes > self.max_pending_bytes {
+            return Err(QueueError::TooLarge {
+                bytes,
+                limit: self.max_pending_bytes,
+            });
+        }
         if let Some(over) = state.excess(bytes, self.max_pending_bytes) {
             state.turned_away = bytes;
             return Err(QueueError::Full {
@@ -91,7 +104,18 @@ impl Gate {
             });
         }
         state.in_flight += bytes;
+        state.turned_away = 0;
         Ok(())
+    }
+
+    /// How many bytes more may become pending, and why not more.
+    pub(super) fn room(&self) -> (u64, String) {
+        let state = self.lock();
+        let taken = state.level.pending_bytes + state.in_flight;
+        (
+            self.max_pending_bytes.saturating_sub(taken),
+            self.bound_reached(),
+        )
     }
 
     /// After a commit, failed or not: `bytes` are no longer in flight, and how full the store is
@@ -100,6 +124,9 @@ impl Gate {
         let mut state = self.lock();
         state.in_flight -= bytes;
         state.level = level;
+        if level.pending == 0 {
+            state.turned_away = 0;
+        }
     }
 
     /// `bytes` never got into the mailbox.
@@ -122,6 +149,11 @@ impl Gate {
         true
     }
 
+    /// Events would wait behind a backlog that cannot be read, for this reason, or not any more.
+    pub(super) fn stall(&self, reason: Option<String>) {
+        self.lock().stall = reason;
+    }
+
     /// The error for callers who are refused now.
     pub(super) fn refusal(&self) -> Option<QueueError> {
         let state = self.lock();
@@ -140,11 +172,13 @@ impl Gate {
             pending,
             pending_bytes,
             dead,
+            dead_bytes,
             oldest,
         } = state.level;
         let refusing = match &state.refusal {
             Some(Refusal::NoRoom(reason) | Refusal::Failing(reason)) => Some(reason.clone()),
             Some(Refusal::Closed) => Some("shutting down".into()),
+            None if state.stall.is_some() => state.stall.clone(),
             // Full means that an event like the one last turned away still finds no room.
             None => state
                 .excess(state.turned_away, self.max_pending_bytes)
@@ -155,6 +189,7 @@ impl Gate {
             pending,
             pending_bytes,
             dead,
+            dead_bytes,
             refusing,
             oldest: oldest.map(age),
         }

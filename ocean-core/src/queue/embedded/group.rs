@@ -3,9 +3,9 @@
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use super::{
-    batch::{Batch, Effects, Fresh},
+    batch::{Batch, Effects, Fresh, Room},
     command,
-    mailbox::{Accept, Command, Reply},
+    mailbox::{Accept, Reply},
     retention::Trimmed,
     schema,
     writer::{Ack, Writer},
@@ -19,26 +19,30 @@ use crate::{
 /// One transaction holds at most so much: an ack waits for all of it.
 pub(super) const GROUP_OPERATIONS: usize = 4096;
 const GROUP_BYTES: u64 = 8 << 20;
+/// Events of operators' actions in one transaction: an ack must not wait for thousands of replays.
+pub(super) const GROUP_ACTIONS: usize = 100;
 /// Larger bodies are read from disk when their turn comes.
 const LARGEST_CACHED: u64 = 1 << 20;
-/// What an event takes in memory beside its body.
+/// What an event takes in memory beside its body, as text and parsed.
 const CACHED_OVERHEAD: u64 = 1024;
 
 /// What goes into one transaction.
 struct Group<'a> {
     accepts: &'a mut VecDeque<Accept>,
     changes: &'a [(EventId, Change)],
-    commands: &'a [Command],
     now_micros: i64,
     /// Bytes of bodies that may be taken in, and that were.
     room: u64,
     bytes: u64,
+    /// Bytes of bodies that replays may copy.
+    replay_room: Room,
 }
 
 /// What a transaction leaves behind.
 struct Written {
     last_id: i64,
     trimmed: Trimmed,
+    /// For as many of the commands as were looked at.
     results: Vec<Vec<ActionResult>>,
 }
 
@@ -62,13 +66,35 @@ impl Writer {
         0
     }
 
-    /// Writes one group: all of `changes` and `commands`, and as many of `accepts` as fit. On failure
-    /// the requests taken in are left in `work.acks`, to be answered.
+    /// How many bytes of bodies replays may copy now.
+    fn replay_room(&self) -> Room {
+        let none = |bound| Room { bytes: 0, bound };
+        if self.commands.is_empty() {
+            return none(String::new());
+        }
+        let on_disk = match self.room() {
+            Ok(on_disk) => on_disk,
+            Err(reason) => return none(reason),
+        };
+        let (allowed, bound) = self.shared.gate.room();
+        if allowed <= on_disk {
+            return Room {
+                bytes: allowed,
+                bound,
+            };
+        }
+        Room {
+            bytes: on_disk,
+            bound: format!("there is room for {on_disk} more bytes"),
+        }
+    }
+
+    /// Writes one group: all of `changes`, the next of what operators asked for, and as many of
+    /// `accepts` as fit. On failure the requests taken in are left in `work.acks`, to be answered.
     pub(super) fn commit(
         &mut self,
         accepts: &mut VecDeque<Accept>,
         changes: &[(EventId, Change)],
-        commands: &mut Vec<Command>,
     ) -> rusqlite::Result<()> {
         let began = Instant::now();
         let now_micros = self.options.clock.now().as_microsecond();
@@ -76,9 +102,9 @@ impl Writer {
         let mut effects = Effects::default();
         let mut group = Group {
             room: self.room_for(accepts),
+            replay_room: self.replay_room(),
             accepts,
             changes,
-            commands,
             now_micros,
             bytes: 0,
         };
@@ -107,9 +133,12 @@ impl Writer {
             // The sender may have hung up; the event is stored all the same.
             let _ = reply.send(Ok(receipts));
         }
-        for (command, results) in commands.drain(..).zip(results) {
+        for (command, results) in self.commands.iter_mut().zip(results) {
+            command.results.extend(results);
+        }
+        while let Some(command) = self.commands.pop_front_if(|it| it.left().is_empty()) {
             if let Reply::Caller(reply) = command.reply {
-                let _ = reply.send(Ok(results));
+                let _ = reply.send(Ok(command.results));
             }
         }
         failpoint::hit("queue.after_ack");
@@ -145,14 +174,27 @@ impl Writer {
         for (id, change) in group.changes {
             batch.apply(*id, change)?;
         }
-        let mut results = Vec::with_capacity(group.commands.len());
-        for command in group.commands {
-            let result = batch.operate(&command.action)?;
+        let mut results = Vec::new();
+        let (mut actions, replay_room) = (0, group.replay_room.bytes);
+        for command in &self.commands {
+            if actions >= GROUP_ACTIONS {
+                break;
+            }
+            let left = command.left();
+            let ids = match command.reply {
+                Reply::Caller(_) => &left[..left.len().min(GROUP_ACTIONS - actions)],
+                // Done and answered at once, or a crash would do half of it twice; whoever writes
+                // rows keeps them small.
+                Reply::Row(_) => left,
+            };
+            actions += ids.len();
+            let result = batch.operate(&command.action, ids, &mut group.replay_room)?;
             if let Reply::Row(row) = command.reply {
                 command::answer(&transaction, row, &Ok(&result))?;
             }
             results.push(result);
         }
+        group.room = (group.room).saturating_sub(replay_room - group.replay_room.bytes);
         let mut operations = group.changes.len();
         while operations < GROUP_OPERATIONS
             && group.bytes < GROUP_BYTES
@@ -200,6 +242,7 @@ impl Writer {
             .pending_bytes
             .saturating_add_signed(effects.pending_bytes);
         level.dead = level.dead.saturating_add_signed(effects.dead);
+        level.dead_bytes = level.dead_bytes.saturating_add_signed(effects.dead_bytes);
         self.trimmer.settle(effects.finished_bytes, trimmed);
         self.work.drained_bytes += effects.drained_bytes;
     }
@@ -210,7 +253,9 @@ impl Writer {
             if bytes > LARGEST_CACHED {
                 return None;
             }
-            let permits = u32::try_from(bytes + CACHED_OVERHEAD).ok()?;
+            // The door has parsed the body, and what it made of it takes several times as much.
+            let held = bytes + event.parsed_bytes() + CACHED_OVERHEAD;
+            let permits = u32::try_from(held).ok()?;
             let permit = Arc::clone(&self.cache)
                 .try_acquire_many_owned(permits)
                 .ok()?;

@@ -24,6 +24,23 @@ pub(super) struct Accept {
 pub(super) struct Command {
     pub(super) action: Action,
     pub(super) reply: Reply,
+    /// What was done to the first of its events; a large action takes several transactions.
+    pub(super) results: Vec<ActionResult>,
+}
+
+impl Command {
+    pub(super) fn new(action: Action, reply: Reply) -> Self {
+        Self {
+            action,
+            reply,
+            results: Vec::new(),
+        }
+    }
+
+    /// The events that nothing was done to yet.
+    pub(super) fn left(&self) -> &[EventId] {
+        &self.action.ids()[self.results.len()..]
+    }
 }
 
 /// Where the result of an action goes.
@@ -162,8 +179,8 @@ impl Mailbox {
 pub(super) fn story_of(change: &Change) -> Option<&Story> {
     match change {
         Change::Resumed => None,
-        Change::Progress(story)
-        | Change::Done(story)
+        Change::Done(story)
+        | Change::Progress { story, .. }
         | Change::Retry { story, .. }
         | Change::Dead { story, .. }
         | Change::Superseded { story, .. } => Some(story),

@@ -11,9 +11,10 @@
 //! | Table | Holds |
 //! |---|---|
 //! | `event` | one row an event: `received_at`, `path`, `name`, `delivery`, `lanes` (for each lane 8 bytes, then 0, or 1 and the 8 bytes of its coalesce value), `state` (0 pending, 1 done, 2 dead, 3 ignored, 4 superseded, 5 discarded), `bytes` of body, headers and query, `kept` (0 once retention removed the body), `replay_of` |
-//! | `body` | `headers` (a JSON array of name and value, secrets left out), `query`, `payload` as received |
+//! | `body` | `headers` (a JSON array of name and value) and `query`, secrets left out of both, `payload` as received |
 //! | `fate` | `finished_at`, `next_at` of a retry, `attempts`, `restarts`, `reason`, `story` (JSON) |
 //! | `command` | actions of other processes that wait for the server |
+//! | `meta` | `owner`: whose events these are, as JSON |
 //! | `events` | a view of the first three with names and dates for people |
 //!
 //! `PRAGMA user_version` is the version of this layout, `application_id` is `0x4f434551`.
@@ -50,6 +51,7 @@
 //! ```
 
 use std::{
+    collections::VecDeque,
     fmt, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -76,6 +78,7 @@ mod group;
 mod lock;
 mod mailbox;
 mod maintenance;
+mod owner;
 mod reader;
 mod retention;
 mod salvage;
@@ -84,6 +87,7 @@ mod space;
 mod writer;
 
 pub use command::{OperateError, operate};
+pub use owner::Owner;
 pub use reader::Reader;
 pub use retention::Retention;
 pub use salvage::{Salvaged, salvage};
@@ -110,8 +114,12 @@ pub struct EmbeddedOptions {
     pub dedupe_window: Duration,
     /// How long finished events are kept (`OCEAN__QUEUE__RETENTION`).
     pub retention: Retention,
-    /// The memory for bodies of events that wait, 64 MiB by default; others are read when their
-    /// turn comes.
+    /// The bound on the bytes of dead letters, 1 GiB by default. Beyond it the oldest lose their
+    /// bodies, so that a sender whose events always fail cannot fill the disk; their rows and
+    /// reasons stay, but they cannot be replayed any more.
+    pub max_dead_bytes: u64,
+    /// The memory for events that wait, as text and parsed, 64 MiB by default; others are read when
+    /// their turn comes.
     pub cache_bytes: u64,
     /// Disk space below which nothing new is accepted, so that what was accepted can be finished;
     /// `None` means the smaller of 256 MiB and 5 % of the disk.
@@ -119,6 +127,9 @@ pub struct EmbeddedOptions {
     /// A bound on the size of the file itself, if the disk is shared with others; `None` means
     /// none.
     pub max_file_bytes: Option<u64>,
+    /// Whose events the store holds, `None` by default. Written into a store that belongs to
+    /// nobody yet; a store of someone else is refused. `None` means that it is not checked.
+    pub owner: Option<Owner>,
     /// The time.
     pub clock: Clock,
 }
@@ -131,9 +142,11 @@ impl EmbeddedOptions {
             max_pending_bytes: 8 << 30,
             dedupe_window: Duration::from_secs(24 * 60 * 60),
             retention: Retention::default(),
+            max_dead_bytes: 1 << 30,
             cache_bytes: 64 << 20,
             reserve_bytes: None,
             max_file_bytes: None,
+            owner: None,
             clock: Clock::system(),
         }
     }
@@ -170,6 +183,16 @@ pub enum OpenError {
     Foreign {
         /// The file.
         file: PathBuf,
+    },
+    /// The events in the store are someone else's.
+    #[error("the event store `{}` belongs to {found} and this is {wanted}; set OCEAN__QUEUE__PATH to a folder of its own", .file.display())]
+    OtherOwner {
+        /// The file.
+        file: PathBuf,
+        /// Whose it is.
+        found: String,
+        /// Who wants to use it.
+        wanted: String,
     },
     /// The file was written by a newer release.
     #[error("`{}` has version {found} of the layout and this release knows {known}; use a newer release", .file.display())]
@@ -214,25 +237,28 @@ pub fn open(
     let lock = FolderLock::acquire(&options.folder)?;
     let file = options.folder.join(schema::FILE);
     let connection = schema::open_writer(&file, options.max_file_bytes)?;
+    if let Some(owner) = &options.owner {
+        owner::claim(&connection, &file, owner)?;
+    }
     let now_micros = options.clock.now().as_microsecond();
     let survey = Survey::take(&connection, now_micros, options.dedupe_window)
         .map_err(|error| failure::open_error(&file, &error))?;
     let reader = Arc::new(Reader::open(&options.folder)?);
 
-    let mailbox = Arc::new(Mailbox::default());
-    let backlog = backlog::feed(&file, 1..=survey.last_id, Arc::clone(&mailbox))
-        .map_err(OpenError::Thread)?;
     let (sender, fresh) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared {
-        mailbox,
+        mailbox: Arc::new(Mailbox::default()),
         gate: Gate::new(options.max_pending_bytes, survey.level),
         ended: watch::Sender::new(false),
     });
+    let backlog =
+        backlog::feed(&file, 1..=survey.last_id, Arc::clone(&shared)).map_err(OpenError::Thread)?;
     let cache = usize::try_from(options.cache_bytes).unwrap_or(usize::MAX);
     let writer = Writer {
         shared: Arc::clone(&shared),
         telemetry: Arc::clone(&telemetry),
         feed: sender,
+        commands: VecDeque::new(),
         cache: Arc::new(Semaphore::new(cache.min(Semaphore::MAX_PERMITS))),
         space: Space::new(options.folder.clone(), options.reserve_bytes),
         level: survey.level,
@@ -355,10 +381,7 @@ impl Queue for Embedded {
                 return Err(error);
             }
             let (reply, answer) = oneshot::channel();
-            let command = Command {
-                action,
-                reply: Reply::Caller(reply),
-            };
+            let command = Command::new(action, Reply::Caller(reply));
             let put = |mail: &mut mailbox::Mail, command| mail.commands.push(command);
             if self.shared.mailbox.put(command, put).is_err() {
                 return Err(QueueError::Closed);
@@ -381,6 +404,7 @@ impl Queue for Embedded {
 fn cause(error: &QueueError) -> &'static str {
     match error {
         QueueError::Full { .. } => "full",
+        QueueError::TooLarge { .. } => "too_large",
         QueueError::Closed => "closed",
         QueueError::Failing { .. } | QueueError::Damaged { .. } => "failing",
     }

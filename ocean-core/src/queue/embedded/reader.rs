@@ -19,7 +19,8 @@ use crate::{
 const IDLE_CONNECTIONS: usize = 4;
 
 const SUMMARY: &str = "SELECT e.id, e.state, e.path, e.name, e.delivery, e.received_at, e.bytes,
-    e.kept, e.replay_of, e.lanes, f.finished_at, f.next_at, f.attempts, f.reason
+    e.kept, e.replay_of, e.lanes, f.finished_at, f.next_at, f.attempts, f.reason,
+    (SELECT max(r.id) FROM event r WHERE r.replay_of = e.id)
     FROM event e LEFT JOIN fate f ON f.id = e.id";
 const LOAD: &str = "SELECT e.path, e.name, e.delivery, e.received_at, e.state, e.kept,
     b.id, b.headers, b.query, b.payload, f.restarts, f.story
@@ -131,6 +132,9 @@ impl Reader {
         if let Some(before) = filter.before {
             add("e.id < ?", Box::new(before.get()));
         }
+        if !filter.replays {
+            conditions.push("e.replay_of IS NULL".to_owned());
+        }
         if !filter.states.is_empty() {
             let states: Vec<String> = (filter.states.iter())
                 .map(|&state| codec::state_number(state).to_string())
@@ -235,6 +239,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
         body_kept: row.get(7)?,
         reason: row.get(13)?,
         replay_of: row.get::<_, Option<i64>>(8)?.map(EventId::new),
+        replayed_as: row.get::<_, Option<i64>>(14)?.map(EventId::new),
     })
 }
 

@@ -3,13 +3,15 @@
 //! A cursor moves over the ids from the oldest on and stops at the first event that may stay, so a
 //! step never looks at what it need not. Events that finished behind the cursor are found by the
 //! next sweep from the start: once an hour, or, while too much is kept, after a second, and later
-//! the less such sweeps find. Pending events and dead letters are never trimmed.
+//! the less such sweeps find. Pending events are never trimmed. Dead letters keep their rows and
+//! reasons; beyond a bound of their own the oldest lose their bodies.
 
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 
 use super::codec;
+use crate::queue::operate;
 
 /// What a row costs beside its body: its line, its story, and its place in pages.
 const ROW_BYTES: u64 = 512;
@@ -175,6 +177,55 @@ impl Trimmer {
         }
         Ok(trimmed)
     }
+}
+
+/// Takes the bodies of the oldest dead letters after `after` until `excess` bytes are gone, at most
+/// `limit` of them; `None` if there are none left. Their reasons say so.
+pub(super) fn trim_dead(
+    connection: &Connection,
+    after: i64,
+    excess: u64,
+    limit: u32,
+) -> rusqlite::Result<Option<DeadTrimmed>> {
+    let rows = connection
+        .prepare_cached(
+            "SELECT id, bytes, kept FROM event WHERE state = 2 AND id > ?1 ORDER BY id LIMIT ?2",
+        )?
+        .query_map(params![after, limit], |row| {
+            Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?))
+        })?
+        .collect::<rusqlite::Result<Vec<(i64, i64, bool)>>>()?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut without_body = connection.prepare_cached("DELETE FROM body WHERE id = ?1")?;
+    let mut not_kept = connection.prepare_cached("UPDATE event SET kept = 0 WHERE id = ?1")?;
+    let mut explain = connection.prepare_cached(
+        "UPDATE fate SET reason = coalesce(reason || '; ', '') || ?2 WHERE id = ?1",
+    )?;
+    let mut trimmed = DeadTrimmed::default();
+    for (id, bytes, kept) in rows {
+        if trimmed.bytes >= excess {
+            break;
+        }
+        trimmed.cursor = id;
+        if kept {
+            without_body.execute([id])?;
+            not_kept.execute([id])?;
+            explain.execute(params![id, operate::NO_DEAD_BODY])?;
+            trimmed.bytes += bytes.cast_unsigned();
+            trimmed.letters += 1;
+        }
+    }
+    Ok(Some(trimmed))
+}
+
+/// What [`trim_dead`] did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct DeadTrimmed {
+    pub(super) letters: u64,
+    pub(super) bytes: u64,
+    pub(super) cursor: i64,
 }
 
 struct Row {

@@ -49,6 +49,12 @@ pub fn salvage(from: &Path, to: &Path) -> Result<Salvaged, OpenError> {
     let wrap = |error: rusqlite::Error| failure::open_error(&target_file, &error);
     let mut target = schema::open_writer(&target_file, None)?;
     let source = Connection::open(&copy.file).map_err(wrap)?;
+    // A store that cannot tell whose it is belongs to whoever opens it next.
+    if let Some(rows) = meta(&source) {
+        for row in rows {
+            insert(&target, "meta", &row).map_err(wrap)?;
+        }
+    }
     let ids = readable_ids(&source);
     let mut salvaged = Salvaged::default();
     let ids: Vec<i64> = ids.into_iter().collect();
@@ -259,6 +265,12 @@ fn read(source: &Connection, table: &str, columns: usize, id: i64) -> Option<Vec
     let mut statement = source.prepare_cached(&sql).ok()?;
     let row = statement.query_row([id], |row| (0..columns).map(|i| row.get(i)).collect());
     row.optional().ok().flatten()
+}
+
+fn meta(source: &Connection) -> Option<Vec<[Value; 2]>> {
+    let mut statement = source.prepare("SELECT key, value FROM meta").ok()?;
+    let rows = statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?]));
+    rows.ok()?.collect::<rusqlite::Result<_>>().ok()
 }
 
 fn insert(target: &Connection, table: &str, values: &[Value]) -> rusqlite::Result<()> {

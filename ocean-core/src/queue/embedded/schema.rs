@@ -16,7 +16,7 @@ pub(super) const PAGE_BYTES: u64 = 4096;
 const BUSY: Duration = Duration::from_secs(5);
 
 /// One step from each version to the next; the version of a file is the number of steps taken.
-const MIGRATIONS: &[&str] = &[V1];
+const MIGRATIONS: &[&str] = &[V1, V2];
 
 const V1: &str = "
 CREATE TABLE event(
@@ -64,6 +64,15 @@ SELECT e.id,
   coalesce(f.attempts, 0) AS attempts, f.reason, e.replay_of, f.story,
   b.headers, b.query, b.payload
 FROM event e LEFT JOIN fate f ON f.id = e.id LEFT JOIN body b ON b.id = e.id;
+";
+
+// The index holds replays only, so it costs a sender's event nothing.
+const V2: &str = "
+CREATE TABLE meta(
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT;
+CREATE INDEX event_replay ON event(replay_of) WHERE replay_of IS NOT NULL;
 ";
 
 /// Opens the store for its one writer; makes or migrates it where needed.

@@ -22,14 +22,14 @@ use super::{
     gate::{Gate, Level, Refusal},
     group::GROUP_OPERATIONS,
     lock::FolderLock,
-    mailbox::{Mail, Mailbox, Reply},
+    mailbox::{Command, Mail, Mailbox, Reply},
     maintenance,
-    retention::Trimmer,
+    retention::{self, Trimmer},
     schema,
     space::Space,
 };
 use crate::{
-    queue::{FeedSender, QueueError, Receipt, dedupe::Dedupe},
+    queue::{FeedSender, QueueError, Receipt, dedupe::Dedupe, operate},
     telemetry::Telemetry,
 };
 
@@ -38,6 +38,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// The pauses between attempts while the store fails.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Dead letters that lose their bodies in one transaction.
+const DEAD_BATCH: u32 = 256;
+
 /// What callers and the writer share.
 pub(super) struct Shared {
     pub(super) mailbox: Arc<Mailbox>,
@@ -50,6 +53,8 @@ pub(super) struct Writer {
     pub(super) options: EmbeddedOptions,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) feed: FeedSender,
+    // What operators asked for and is not done yet.
+    pub(super) commands: VecDeque<Command>,
     pub(super) cache: Arc<Semaphore>,
     pub(super) space: Space,
     pub(super) level: Level,
@@ -76,6 +81,8 @@ pub(super) struct Work {
     pub(super) drained_bytes: u64,
     ticked: Instant,
     oldest_id: i64,
+    // Dead letters up to this one have no bodies.
+    dead_cursor: i64,
     data_version: Option<i64>,
     // Whether pages at the end of the file are free and still there.
     uncut: bool,
@@ -95,6 +102,7 @@ impl Default for Work {
             drained_bytes: 0,
             ticked: Instant::now(),
             oldest_id: i64::MIN,
+            dead_cursor: i64::MIN,
             data_version: None,
             uncut: false,
         }
@@ -113,6 +121,7 @@ impl Writer {
                     mailbox.rest(failing.next_try.saturating_duration_since(Instant::now()));
                     Duration::ZERO
                 }
+                None if !self.commands.is_empty() => Duration::ZERO,
                 None => TICK.saturating_sub(self.work.ticked.elapsed()),
             };
             let closed = mailbox.take(&mut mail, patience);
@@ -120,7 +129,8 @@ impl Writer {
             if self.work.ticked.elapsed() >= TICK {
                 self.tick();
             }
-            if closed && (mailbox.is_empty() || self.failing.is_some()) {
+            let finished = mailbox.is_empty() && self.commands.is_empty();
+            if closed && (finished || self.failing.is_some()) {
                 break;
             }
         }
@@ -140,8 +150,10 @@ impl Writer {
         drop(ended);
     }
 
-    /// Writes all of `mail`, or puts its changes back and answers everyone else.
+    /// Writes all of `mail` and the next of what operators asked for, or puts the changes back and
+    /// answers everyone else.
     fn write(&mut self, mail: &mut Mail) {
+        self.commands.extend(mail.commands.drain(..));
         if self.failing.is_some() {
             self.turn_away(mail);
         }
@@ -153,15 +165,17 @@ impl Writer {
             return;
         }
         let mut accepts = VecDeque::from(mem::take(&mut mail.accepts));
-        let mut done = 0;
+        let (mut done, mut operated) = (0, false);
         loop {
             let end = mail.changes.len().min(done + GROUP_OPERATIONS);
             let changes = &mail.changes[done..end];
-            if accepts.is_empty() && changes.is_empty() && mail.commands.is_empty() {
+            // The rest of a large action waits for the next round: others may have come meanwhile.
+            let operates = !self.commands.is_empty() && !operated;
+            if accepts.is_empty() && changes.is_empty() && !operates {
                 break;
             }
-            match self.commit(&mut accepts, changes, &mut mail.commands) {
-                Ok(()) => done = end,
+            match self.commit(&mut accepts, changes) {
+                Ok(()) => (done, operated) = (end, true),
                 Err(error) => {
                     let waiting = mail.changes.len() - done;
                     self.fail(failure::remedy(&error), failure::describe(&error), waiting);
@@ -221,11 +235,21 @@ impl Writer {
             self.shared.gate.withdraw(accept.bytes);
             let _ = accept.reply.send(Err(error.clone()));
         }
-        for command in mail.commands.drain(..) {
-            // A row of the table stays unanswered and is found again.
-            if let Reply::Caller(reply) = command.reply {
-                let _ = reply.send(Err(error.clone()));
-            }
+        for mut command in self.commands.drain(..) {
+            let Reply::Caller(reply) = command.reply else {
+                // The row stays unanswered; it is found again because the table is looked at anew.
+                self.work.data_version = None;
+                continue;
+            };
+            let left = &command.action.ids()[command.results.len()..];
+            let answer = if command.results.is_empty() {
+                Err(error.clone())
+            } else {
+                let refused = operate::all_refused(left, &error.to_string());
+                command.results.extend(refused);
+                Ok(command.results)
+            };
+            let _ = reply.send(answer);
         }
     }
 
@@ -259,6 +283,7 @@ impl Writer {
         self.last_id = self.last_id.max(survey.last_id);
         self.trimmer = Trimmer::new(self.options.retention, window, survey.finished_bytes);
         self.work.oldest_id = i64::MIN;
+        self.work.dead_cursor = i64::MIN;
         self.connection = Some(connection);
         Ok(())
     }
@@ -299,6 +324,8 @@ impl Writer {
             self.refuse(self.room().err().map(Refusal::NoRoom));
         }
         if let Err(error) = self.housekeeping() {
+            // Commands that were not read for that reason must not wait for the next one.
+            self.work.data_version = None;
             self.fail(failure::remedy(&error), failure::describe(&error), 0);
         }
         let now = self.options.clock.now();
@@ -310,11 +337,12 @@ impl Writer {
             pending,
             pending_bytes,
             dead,
+            dead_bytes,
             ..
         } = self.level;
-        self.telemetry
-            .queue
-            .level(pending, pending_bytes, dead, age);
+        let metrics = &self.telemetry.queue;
+        metrics.level(pending, pending_bytes, age);
+        metrics.dead(dead, dead_bytes);
         self.shared.gate.settle(0, self.level);
     }
 
@@ -334,13 +362,53 @@ impl Writer {
         let version = schema::pragma(connection, "data_version")?;
         if self.work.data_version.replace(version) != Some(version) {
             let now_micros = self.options.clock.now().as_microsecond();
-            let mut commands = command::waiting(connection, now_micros)?;
-            if !commands.is_empty() {
-                self.commit(&mut VecDeque::new(), &[], &mut commands)?;
+            let in_hand = |row| {
+                let mut rows = self.commands.iter().map(|command| &command.reply);
+                rows.any(|reply| matches!(reply, Reply::Row(of) if *of == row))
+            };
+            let mut waiting = command::waiting(connection, now_micros)?;
+            waiting.retain(|(row, _)| !in_hand(*row));
+            for (row, action) in waiting {
+                self.commands
+                    .push_back(Command::new(action, Reply::Row(row)));
             }
         }
         self.trimmer.sweep_if_due();
+        self.trim_dead()?;
         self.tidy()
+    }
+
+    /// Brings dead letters under their bound, in small batches.
+    fn trim_dead(&mut self) -> rusqlite::Result<()> {
+        let bound = self.options.max_dead_bytes;
+        let (mut letters, mut bytes, mut from_start) = (0, 0, false);
+        let connection = self.connection.as_mut().expect("checked by `housekeeping`");
+        while let Some(excess) = self.level.dead_bytes.checked_sub(bound)
+            && excess > 0
+        {
+            let transaction = schema::immediate(connection)?;
+            let trimmed =
+                retention::trim_dead(&transaction, self.work.dead_cursor, excess, DEAD_BATCH)?;
+            transaction.commit()?;
+            match trimmed {
+                Some(trimmed) => {
+                    self.work.dead_cursor = trimmed.cursor;
+                    self.level.dead_bytes = self.level.dead_bytes.saturating_sub(trimmed.bytes);
+                    letters += trimmed.letters;
+                    bytes += trimmed.bytes;
+                }
+                // Older events may have died since; they are found from the start, once.
+                None if from_start => break,
+                None => {
+                    self.work.dead_cursor = i64::MIN;
+                    from_start = true;
+                }
+            }
+        }
+        if letters > 0 {
+            self.telemetry.queue.dead_trimmed(letters, bytes, bound);
+        }
+        Ok(())
     }
 
     /// Trims a batch, then, as long as nobody waits, more batches and free pages.

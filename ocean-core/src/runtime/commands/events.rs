@@ -76,6 +76,8 @@ where
     let mut ids = Vec::new();
     let mut filter = filter(selection, vec![EventState::Done, EventState::Dead])?;
     filter.limit = PAGE;
+    // A replay has the date of the event it repeats; replaying it as well would double the effect.
+    filter.replays = false;
     loop {
         let page = journal.list(&filter)?;
         let Some(last) = page.last() else { break };

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 
 use serde_json::{Map, Value};
 
-use crate::error::StartError;
+use crate::{error::StartError, names::snake_case};
 
 /// All settings given, as one tree in snake case, with `ocean` and `application` at the root.
 #[derive(Clone, Debug, Default)]
@@ -214,20 +214,6 @@ fn snake_keys(value: Value) -> Value {
     }
 }
 
-/// `atlassianUserEmail` as `atlassian_user_email`; snake case stays as it is.
-pub(crate) fn snake_case(name: &str) -> String {
-    let mut out = String::with_capacity(name.len() + 4);
-    let mut previous_lower = false;
-    for letter in name.chars() {
-        if letter.is_uppercase() && previous_lower {
-            out.push('_');
-        }
-        previous_lower = letter.is_lowercase() || letter.is_ascii_digit();
-        out.extend(letter.to_lowercase());
-    }
-    out
-}
-
 fn dotenv(path: &Path) -> Result<Vec<(String, String)>, String> {
     match fs::File::open(path) {
         Ok(file) => dotenvy::from_read_iter(file)
@@ -387,17 +373,5 @@ mod tests {
             "{error}"
         );
         assert!(!error.contains("s3cret"), "{error}");
-    }
-
-    #[test]
-    fn camel_case_becomes_snake_case() {
-        for (name, expected) in [
-            ("jiraHost", "jira_host"),
-            ("jira_host", "jira_host"),
-            ("OAuth2Token", "oauth2_token"),
-            ("enableTLS", "enable_tls"),
-        ] {
-            assert_eq!(snake_case(name), expected);
-        }
     }
 }

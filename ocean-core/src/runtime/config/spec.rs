@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::layers::{Layers, snake_case};
-use crate::error::StartError;
+use super::layers::Layers;
+use crate::{error::StartError, names::snake_case, source::setting_variable};
 
 /// The part of `.port/spec.yaml` that the runtime reads.
 #[derive(Clone, Debug, Deserialize)]
@@ -101,10 +101,7 @@ impl Spec {
 
 impl Configuration {
     fn variable(&self) -> String {
-        format!(
-            "OCEAN__INTEGRATION__CONFIG__{}",
-            snake_case(&self.name).to_uppercase()
-        )
+        setting_variable(&self.name)
     }
 
     fn value(&self, layers: &Layers) -> Result<Value, String> {
@@ -186,6 +183,7 @@ fn is_blank(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::{Source, SourceSettings, Verification, check_sources};
 
     const SPEC: &str = r"
 features: [ { resources: [ { kind: issue }, { kind: user } ] } ]
@@ -210,6 +208,20 @@ configurations:
         Spec::parse(SPEC)
             .unwrap()
             .config(&Layers::merge(&environment, &[], None).unwrap())
+    }
+
+    #[test]
+    fn a_secret_with_an_acronym_in_its_name_is_found_by_its_source() {
+        let spec = "configurations: [ { name: webhookAPIKey, type: string } ]";
+        let variable = setting_variable("webhookAPIKey");
+        let layers = Layers::merge(&[(variable, "s".to_owned())], &[], None).unwrap();
+        let config = Spec::parse(spec).unwrap().config(&layers).unwrap();
+        let settings = SourceSettings {
+            config: &config,
+            allow_unverified: false,
+        };
+        let source = Source::new("/w").verify(Verification::bearer().secret("webhookAPIKey"));
+        check_sources(vec![source], &settings).unwrap();
     }
 
     #[test]
