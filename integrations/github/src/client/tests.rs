@@ -338,6 +338,18 @@ async fn an_app_may_be_installed_for_users_too_and_else_that_is_said() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("`nobody`"), "{error}");
+    let class = ProcessorError::from(error).class();
+    assert_eq!(class, ErrorClass::Permanent, "nothing is to be waited for");
+}
+
+#[tokio::test]
+async fn the_probe_needs_credentials_that_github_takes() {
+    for (status, is_fine) in [(200, true), (401, false), (404, false)] {
+        let site = Site::always(status, "{}");
+        assert_eq!(site.client().probe().await.is_ok(), is_fine, "{status}");
+        assert_eq!(app_client(&site).probe().await.is_ok(), is_fine, "{status}");
+        assert_eq!(site.calls(), ["GET /meta", "GET /app"]);
+    }
 }
 
 // === Queries ===
