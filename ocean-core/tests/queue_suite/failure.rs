@@ -11,7 +11,10 @@ use ocean_core::{
     },
 };
 
-use crate::support::{ids_of, intruder, new, open, options, parts, progress, refused, state, store, stored, story, take};
+use crate::support::{
+    ids_of, intruder, new, open, options, parts, progress, refused, state, store, stored, story,
+    take,
+};
 
 // === Damage ===
 
