@@ -142,6 +142,12 @@ impl Worker {
                 .into()
             }
         };
+        if matches!(end.end, JobEnd::Over | JobEnd::GivenUp) {
+            // The next of the lane starts only when this end is durable. Were the process killed
+            // in between, both would run again, and the older one's effect would follow the newer
+            // one's for a moment.
+            self.queue.flushed().await;
+        }
         (ready, end)
     }
 
