@@ -175,3 +175,15 @@ fn the_quote_rule() {
         assert_eq!(with_double_quotes(text), expected);
     }
 }
+
+#[test]
+fn the_longest_match_wins_under_its_flag() {
+    let program =
+        r#"[("a bbb cc" | match("[a-z]+"; "gl").string), ("aab" | match("a|ab|aab"; "l").string)]"#;
+    let program = Program::compile(program, &Options::default()).unwrap();
+    let output = program
+        .first(&Value::NULL, &mut Limits::default())
+        .unwrap()
+        .unwrap();
+    assert_eq!(output.to_json_string(), r#"["bbb","cc","aab"]"#);
+}

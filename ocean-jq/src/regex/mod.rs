@@ -176,8 +176,30 @@ impl Regex {
             .ok_or_else(|| RegexError::Other("pattern is too large".to_owned()))
     }
 
-    /// The first match at or after a byte position.
+    /// The match at or after a byte position: the first, or with the flag `l` the longest.
     pub(crate) fn find(&self, text: &str, from: usize) -> Result<Option<Found>, RegexError> {
+        let mut best = self.find_first(text, from)?;
+        if !self.flags.longest {
+            return Ok(best);
+        }
+        let mut tries = 0;
+        let mut at = best.as_ref().map(|found| found.whole().0);
+        while let Some(next) = at.and_then(|at| next_boundary(text, at)) {
+            tries += 1;
+            if tries > self.backtracks {
+                return Err(RegexError::Backtracks);
+            }
+            let found = self.find_first(text, next)?;
+            at = found.as_ref().map(|found| found.whole().0);
+            let length = |found: &Option<Found>| found.as_ref().map(Found::length);
+            if length(&found) > length(&best) {
+                best = found;
+            }
+        }
+        Ok(best)
+    }
+
+    fn find_first(&self, text: &str, from: usize) -> Result<Option<Found>, RegexError> {
         let engine = self.engine(text)?;
         match engine.captures_from_pos(text, from) {
             Ok(Some(captures)) => {
@@ -212,6 +234,14 @@ impl Regex {
     }
 }
 
+/// The start of the character behind the one at a position.
+fn next_boundary(text: &str, at: usize) -> Option<usize> {
+    text[at..]
+        .chars()
+        .next()
+        .map(|character| at + character.len_utf8())
+}
+
 fn search_error(error: &fancy_regex::Error) -> RegexError {
     match error {
         fancy_regex::Error::RuntimeError(_) => RegexError::Backtracks,
@@ -232,6 +262,11 @@ impl Found {
     /// Start and end of the whole match.
     pub(crate) fn whole(&self) -> (usize, usize) {
         self.spans.first().copied().flatten().unwrap_or_default()
+    }
+
+    fn length(&self) -> usize {
+        let (start, end) = self.whole();
+        end - start
     }
 
     /// Start and end of each group that took part.
