@@ -65,7 +65,12 @@ impl TestEvent {
         self
     }
 
-    pub(super) fn build(&self, default_path: &str, sources: &[Source]) -> WebhookEvent {
+    pub(super) fn build(
+        &self,
+        default_path: &str,
+        sources: &[Source],
+        received_at: Timestamp,
+    ) -> WebhookEvent {
         let path = self.path.as_deref().unwrap_or(default_path);
         let headers = Headers::new(
             self.headers
@@ -76,7 +81,7 @@ impl TestEvent {
             id: EventId::new(1),
             path: path.into(),
             name: self.name.as_deref().map(Into::into),
-            received_at: Timestamp::UNIX_EPOCH,
+            received_at,
             headers,
             query: self.query.as_str().into(),
             body: self.body.clone().into(),

@@ -22,6 +22,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
@@ -30,7 +31,8 @@ mod event;
 pub use event::TestEvent;
 
 use crate::{
-    catalog::{Entity, EntityKey},
+    catalog::{Catalog, CatalogError, ChangeSet, Entity, EntityKey, WriteOptions, Written},
+    clock::Clock,
     dispatch::{Trial, TrialRun, trial_with_actions},
     error::ErrorClass,
     event::WebhookEvent,
@@ -49,6 +51,7 @@ pub struct Testkit {
     state: StateMap,
     selector: serde_json::Value,
     mapping: Option<serde_json::Value>,
+    clock: Option<Clock>,
 }
 
 impl Testkit {
@@ -80,7 +83,16 @@ impl Testkit {
             state: StateMap::new(),
             selector: json!({}),
             mapping: None,
+            clock: None,
         }
+    }
+
+    /// The clock that tells when events arrive, such as [`Clock::starting_at`] under paused time.
+    /// Without one they arrive at the beginning of 1970.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
     }
 
     /// Adds a value of the integration's state, replacing an earlier one of its type.
@@ -118,7 +130,10 @@ impl Testkit {
     /// # Panics
     /// If the mapping or the selector cannot be used; says why.
     pub async fn deliver(&self, event: &TestEvent) -> Report {
-        let event = event.build(self.default_path(), &self.sources);
+        let now = self
+            .clock
+            .map_or(Timestamp::UNIX_EPOCH, |clock| clock.now());
+        let event = event.build(self.default_path(), &self.sources, now);
         let mapping = self.compile();
         let trial = Trial {
             registry: &self.registry,
@@ -247,6 +262,18 @@ impl Report {
     /// Processors that failed in another way, and why.
     pub fn failed(&self) -> Vec<(&'static str, String)> {
         self.failures(|class| class != ErrorClass::Rejected)
+    }
+
+    /// Writes what the event changes to `catalog`, as dispatch would; a fake one is
+    /// [`LocalCatalog::in_memory`](crate::catalog::LocalCatalog::in_memory). The answers come in the
+    /// order of [`upserts`](Self::upserts), then [`deletes`](Self::deletes).
+    pub async fn write(&self, catalog: &dyn Catalog) -> Vec<Result<Written, CatalogError>> {
+        let changes = ChangeSet {
+            upserts: self.upserts.clone(),
+            deletes: self.deletes.clone(),
+            options: WriteOptions::default(),
+        };
+        catalog.apply(changes).await
     }
 
     fn failures(&self, of: impl Fn(ErrorClass) -> bool) -> Vec<(&'static str, String)> {
