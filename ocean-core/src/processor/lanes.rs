@@ -40,17 +40,20 @@ pub fn lane_of_key<'a>(path: &str, values: impl IntoIterator<Item = &'a str>) ->
 /// The lanes of an event that `specs` handle, each once, in order of the first processor.
 pub(super) fn lanes<'a>(
     event: &WebhookEvent,
-    specs: impl Iterator<Item = &'a ProcessorSpec> + Clone,
+    specs: impl Iterator<Item = &'a ProcessorSpec>,
 ) -> Lanes {
+    // Each lane is hashed once, however many processors share it: this runs for every event.
+    let places: SmallVec<[(Lane, &ProcessorSpec); 4]> =
+        specs.map(|spec| (lane(event, spec), spec)).collect();
     let mut lanes = Lanes::new();
-    for spec in specs.clone() {
-        let lane = lane(event, spec);
+    for &(lane, _) in &places {
         if lanes.iter().any(|entry| entry.lane == lane) {
             continue;
         }
-        let sharing: SmallVec<[&ProcessorSpec; 4]> = specs
-            .clone()
-            .filter(|other| self::lane(event, other) == lane)
+        let sharing: SmallVec<[&ProcessorSpec; 4]> = places
+            .iter()
+            .filter(|(other, _)| *other == lane)
+            .map(|(_, spec)| *spec)
             .collect();
         lanes.push(LaneEntry {
             lane,
