@@ -52,7 +52,8 @@ pub struct Fault {
 pub enum Effect {
     /// This status, headers and body.
     Status(u16, Vec<(&'static str, String)>, String),
-    /// The usual answer, so much later.
+    /// The usual effect at once, the answer so much later. An effect that comes late could overtake
+    /// what the caller's next life does after a kill, which no caller can prevent.
     Slow(Duration),
     /// No answer, ever.
     Hang,
@@ -245,8 +246,9 @@ async fn respond(
     let answer = match effect {
         None => (shared.answer)(&call),
         Some(Effect::Slow(time)) => {
+            let answer = (shared.answer)(&call);
             tokio::time::sleep(time).await;
-            (shared.answer)(&call)
+            answer
         }
         Some(Effect::Hang) => {
             shared.called.notify_waiters();
