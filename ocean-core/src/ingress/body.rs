@@ -116,7 +116,7 @@ pub(super) fn parsing_bytes(text: &[u8], limits: &Limits) -> Result<usize, Refus
     let limit = limits.max_json_values;
     // Signs within strings count here; only where that makes a difference they are told apart, byte
     // by byte.
-    let mut values = 1 + text.iter().filter(|byte| starts_value(**byte)).count();
+    let mut values = 1 + signs_of_values(text);
     if values > limit {
         values = 1 + values_outside_strings(text);
     }
@@ -127,8 +127,18 @@ pub(super) fn parsing_bytes(text: &[u8], limits: &Limits) -> Result<usize, Refus
 }
 
 /// Whether a value may begin behind this sign of JSON.
+#[inline]
 fn starts_value(byte: u8) -> bool {
     matches!(byte, b',' | b':' | b'[' | b'{')
+}
+
+/// Counted in bytes first, so that the compiler looks at 16 signs and more at a time.
+fn signs_of_values(text: &[u8]) -> usize {
+    let count =
+        |chunk: &[u8]| -> u8 { chunk.iter().map(|byte| u8::from(starts_value(*byte))).sum() };
+    text.chunks(usize::from(u8::MAX))
+        .map(|chunk| usize::from(count(chunk)))
+        .sum()
 }
 
 fn values_outside_strings(text: &[u8]) -> usize {

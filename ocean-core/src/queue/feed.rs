@@ -10,16 +10,17 @@ use super::Pending;
 /// accepted event when its commit is durable. Ends when the queue closes.
 ///
 /// What was found at start comes in chunks through a bounded channel: a backlog of a million events
-/// is read as fast as dispatch takes it and never stands in memory as a whole.
+/// is read as fast as dispatch takes it and never stands in memory as a whole. What is accepted
+/// comes as it was committed, so that dispatch wakes up once for a group.
 #[derive(Debug)]
 pub struct Feed {
     backlog: Option<mpsc::Receiver<Vec<Pending>>>,
     chunk: vec::IntoIter<Pending>,
-    fresh: mpsc::UnboundedReceiver<Pending>,
+    fresh: mpsc::UnboundedReceiver<Vec<Pending>>,
 }
 
-/// The end of a [`Feed`] into which a queue puts accepted events.
-pub type FeedSender = mpsc::UnboundedSender<Pending>;
+/// The end of a [`Feed`] into which a queue puts the events of each commit.
+pub type FeedSender = mpsc::UnboundedSender<Vec<Pending>>;
 
 impl Feed {
     /// A feed without backlog.
@@ -31,7 +32,7 @@ impl Feed {
     /// A feed that yields all of `backlog` before anything of `fresh`.
     pub(super) fn with_backlog(
         backlog: mpsc::Receiver<Vec<Pending>>,
-        fresh: mpsc::UnboundedReceiver<Pending>,
+        fresh: mpsc::UnboundedReceiver<Vec<Pending>>,
     ) -> Self {
         Self {
             backlog: Some(backlog),
@@ -47,7 +48,8 @@ impl Feed {
                 return Some(pending);
             }
             let Some(backlog) = &mut self.backlog else {
-                return self.fresh.recv().await;
+                self.chunk = self.fresh.recv().await?.into_iter();
+                continue;
             };
             match backlog.recv().await {
                 Some(chunk) => self.chunk = chunk.into_iter(),
@@ -59,9 +61,6 @@ impl Feed {
     /// Moves up to `limit` events to `buffer`, waiting for the first, and returns how many; 0 when
     /// the queue is closed. Cancel-safe.
     pub async fn recv_many(&mut self, buffer: &mut Vec<Pending>, limit: usize) -> usize {
-        if self.backlog.is_none() && self.chunk.len() == 0 {
-            return self.fresh.recv_many(buffer, limit).await;
-        }
         let Some(first) = self.recv().await else {
             return 0;
         };
@@ -72,8 +71,8 @@ impl Feed {
     }
 }
 
-impl From<mpsc::UnboundedReceiver<Pending>> for Feed {
-    fn from(fresh: mpsc::UnboundedReceiver<Pending>) -> Self {
+impl From<mpsc::UnboundedReceiver<Vec<Pending>>> for Feed {
+    fn from(fresh: mpsc::UnboundedReceiver<Vec<Pending>>) -> Self {
         Self {
             backlog: None,
             chunk: Vec::new().into_iter(),
@@ -103,7 +102,7 @@ mod tests {
         let (sender, fresh) = mpsc::unbounded_channel();
         let mut feed = Feed::with_backlog(backlog, fresh);
         for id in [6, 7] {
-            sender.send(pending(id)).unwrap();
+            sender.send(vec![pending(id)]).unwrap();
         }
         drop(sender);
         chunks

@@ -318,7 +318,7 @@ impl Inner {
         };
         if let Some(feed) = &self.feed {
             // Nobody listens at shutdown and in tests of the door.
-            let _ = feed.send(pending);
+            let _ = feed.send(vec![pending]);
         }
         Receipt::Stored(id)
     }

@@ -68,7 +68,7 @@ impl FakeQueue {
                 resumed: true,
                 cached: None,
             };
-            sender.send(pending).unwrap();
+            sender.send(vec![pending]).unwrap();
         }
         state.feed = Some(sender);
         feed.into()
@@ -98,7 +98,7 @@ impl FakeQueue {
                 cached,
             };
             // A world that has stopped takes nothing more; the next one finds it.
-            let _ = feed.send(pending);
+            let _ = feed.send(vec![pending]);
         }
         id
     }

@@ -93,6 +93,27 @@ async fn a_damaged_file_is_refused_untouched_and_can_be_salvaged() {
 }
 
 #[tokio::test]
+async fn a_file_with_other_pages_keeps_them_and_its_lost_end_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let pragmas = "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL;
+        PRAGMA journal_mode = WAL;";
+    intruder(folder.path()).execute_batch(pragmas).unwrap();
+    closed_store(folder.path(), 20).await;
+    let file = folder.path().join("queue.db");
+    let mut bytes = fs::read(&file).unwrap();
+    assert_eq!(bytes[16..18], 4096_u16.to_be_bytes());
+    drop(open(options(folder.path())));
+    bytes.truncate(bytes.len() - 4096);
+    fs::write(&file, &bytes).unwrap();
+    fs::remove_file(folder.path().join("queue.db-wal")).unwrap();
+    let error = refused(folder.path());
+    assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
+    let target = tempfile::tempdir().unwrap();
+    let salvaged = embedded::salvage(folder.path(), target.path()).unwrap();
+    assert!(salvaged.whole >= 18, "{salvaged:?}");
+}
+
+#[tokio::test]
 async fn a_damaged_page_of_fates_holds_up_neither_the_backlog_nor_new_events() {
     let folder = tempfile::tempdir().unwrap();
     let ids = {
@@ -117,8 +138,9 @@ async fn a_damaged_page_of_fates_holds_up_neither_the_backlog_nor_new_events() {
         .unwrap();
     let file = folder.path().join("queue.db");
     let mut bytes = fs::read(&file).unwrap();
-    let start = (page as usize - 1) * 4096;
-    bytes[start..start + 4096].fill(0xa5);
+    let size = usize::from(u16::from_be_bytes([bytes[16], bytes[17]]));
+    let start = (page as usize - 1) * size;
+    bytes[start..start + size].fill(0xa5);
     fs::write(&file, &bytes).unwrap();
 
     let (queue, mut feed) = open(options(folder.path()));

@@ -7,12 +7,13 @@ use rusqlite::{CachedStatement, OptionalExtension as _, Row, Transaction, params
 use super::{
     codec::{self, Text},
     retention::footprint,
+    rows::{ChangeRow, NewRow},
 };
 use crate::{
     event::{EventId, WebhookEvent, query_without_secrets},
     lane::Lanes,
     queue::{
-        Action, ActionOutcome, ActionResult, Change, NewEvent, Receipt, Story,
+        Action, ActionOutcome, ActionResult, Change, Receipt, Story,
         dedupe::{Dedupe, Undo},
         operate,
     },
@@ -26,8 +27,10 @@ const FIND_DELIVERY: &str = "SELECT path, delivery, received_at FROM event WHERE
 const FIND_ORIGINAL: &str = "SELECT e.state, e.bytes, e.lanes,
     EXISTS (SELECT 1 FROM body WHERE id = ?1), f.reason, e.kept
     FROM event e LEFT JOIN fate f ON f.id = e.id WHERE e.id = ?1";
-// The state is part of the condition: a fate is decided once, whatever comes late.
-const FINISH: &str = "UPDATE event SET state = ?2 WHERE id = ?1 AND state = 0 RETURNING bytes";
+// The state is part of the condition: a fate is decided once, whatever comes late. Two statements
+// cost half of one with RETURNING, which makes a table for what it returns.
+const PENDING_BYTES: &str = "SELECT bytes FROM event WHERE id = ?1 AND state = 0";
+const FINISH: &str = "UPDATE event SET state = ?2 WHERE id = ?1";
 const FATE: &str = "INSERT INTO fate (id, finished_at, attempts, restarts, reason, story)
     VALUES (?1, ?2, ?3, 0, ?4, ?5)
     ON CONFLICT (id) DO UPDATE SET finished_at = ?2, next_at = NULL, attempts = ?3,
@@ -84,9 +87,9 @@ pub(super) struct Batch<'t> {
     transaction: &'t Transaction<'t>,
     insert_event: CachedStatement<'t>,
     insert_body: CachedStatement<'t>,
+    pending_bytes: CachedStatement<'t>,
     finish: CachedStatement<'t>,
     fate: CachedStatement<'t>,
-    scratch: &'t mut Vec<u8>,
     dedupe: &'t mut Dedupe,
     now_micros: i64,
     last_id: i64,
@@ -96,7 +99,6 @@ pub(super) struct Batch<'t> {
 impl<'t> Batch<'t> {
     pub(super) fn new(
         transaction: &'t Transaction<'t>,
-        scratch: &'t mut Vec<u8>,
         dedupe: &'t mut Dedupe,
         effects: &'t mut Effects,
         now_micros: i64,
@@ -105,10 +107,10 @@ impl<'t> Batch<'t> {
         Ok(Self {
             insert_event: transaction.prepare_cached(INSERT_EVENT)?,
             insert_body: transaction.prepare_cached(INSERT_BODY)?,
+            pending_bytes: transaction.prepare_cached(PENDING_BYTES)?,
             finish: transaction.prepare_cached(FINISH)?,
             fate: transaction.prepare_cached(FATE)?,
             transaction,
-            scratch,
             dedupe,
             now_micros,
             last_id,
@@ -123,7 +125,12 @@ impl<'t> Batch<'t> {
 
     // === New events ===
 
-    pub(super) fn accept(&mut self, new: NewEvent) -> rusqlite::Result<Receipt> {
+    pub(super) fn accept(&mut self, row: NewRow) -> rusqlite::Result<Receipt> {
+        let NewRow {
+            new,
+            headers,
+            is_text,
+        } = row;
         let key = match (new.event.delivery(), new.replay_of) {
             (Some(delivery), None) => Some(self.dedupe.key(new.event.path(), delivery)),
             _ => None,
@@ -141,7 +148,11 @@ impl<'t> Batch<'t> {
             self.effects.undo.push(undo);
         }
         let event = new.event.with_id(id);
-        let bytes = self.insert(&event, &new.lanes, new.replay_of)?;
+        let body = Text {
+            bytes: event.body(),
+            is_utf8: is_text,
+        };
+        let bytes = self.insert(&event, &new.lanes, new.replay_of, &headers, &body)?;
         if new.lanes.is_empty() {
             self.effects.ignored += 1;
             self.effects.finished_bytes += footprint(bytes, true);
@@ -179,11 +190,11 @@ impl<'t> Batch<'t> {
         event: &WebhookEvent,
         lanes: &Lanes,
         replay_of: Option<EventId>,
+        headers: &str,
+        body: &Text<'_>,
     ) -> rusqlite::Result<u64> {
-        self.scratch.clear();
-        codec::encode_headers(event.headers(), self.scratch);
         let query = query_without_secrets(event.query());
-        let bytes = (event.body().len() + self.scratch.len() + query.len()) as u64;
+        let bytes = (event.body().len() + headers.len() + query.len()) as u64;
         let state = if lanes.is_empty() {
             codec::IGNORED
         } else {
@@ -200,12 +211,8 @@ impl<'t> Batch<'t> {
             bytes.cast_signed(),
             replay_of.map(EventId::get),
         ])?;
-        self.insert_body.execute(params![
-            event.id().get(),
-            Text(self.scratch),
-            query,
-            Text(event.body()),
-        ])?;
+        self.insert_body
+            .execute(params![event.id().get(), headers, query, body,])?;
         Ok(bytes)
     }
 
@@ -223,21 +230,24 @@ impl<'t> Batch<'t> {
 
     // === Changes ===
 
-    pub(super) fn apply(&mut self, id: EventId, change: &Change) -> rusqlite::Result<()> {
-        match change {
+    pub(super) fn apply(&mut self, row: &ChangeRow) -> rusqlite::Result<()> {
+        let (id, json) = (row.id, &*row.story);
+        match &row.change {
             Change::Resumed => {
                 self.transaction
                     .prepare_cached(RESUMED)?
                     .execute([id.get()])?;
                 Ok(())
             }
-            Change::Progress { next, story } => self.progress(id, *next, story),
-            Change::Retry { at, story } => self.progress(id, Some(*at), story),
-            Change::Done(story) => self.finish(id, codec::DONE, None, story),
-            Change::Dead { reason, story } => self.finish(id, codec::DEAD, Some(reason), story),
+            Change::Progress { next, story } => self.progress(id, *next, story, json),
+            Change::Retry { at, story } => self.progress(id, Some(*at), story, json),
+            Change::Done(story) => self.finish(id, codec::DONE, None, story, json),
+            Change::Dead { reason, story } => {
+                self.finish(id, codec::DEAD, Some(reason), story, json)
+            }
             Change::Superseded { by, story } => {
                 let reason = format!("superseded by {by}");
-                self.finish(id, codec::SUPERSEDED, Some(&reason), story)
+                self.finish(id, codec::SUPERSEDED, Some(&reason), story, json)
             }
         }
     }
@@ -247,13 +257,13 @@ impl<'t> Batch<'t> {
         id: EventId,
         next: Option<Timestamp>,
         story: &Story,
+        json: &str,
     ) -> rusqlite::Result<()> {
-        encode_story(story, self.scratch);
         self.transaction.prepare_cached(PROGRESS)?.execute(params![
             id.get(),
             next.map(Timestamp::as_microsecond),
             story.attempts(),
-            Text(self.scratch)
+            json
         ])?;
         Ok(())
     }
@@ -264,23 +274,23 @@ impl<'t> Batch<'t> {
         state: u8,
         reason: Option<&str>,
         story: &Story,
+        json: &str,
     ) -> rusqlite::Result<()> {
-        let finished = self
-            .finish
-            .query_row(params![id.get(), state], |row| row.get(0))
+        let pending = self
+            .pending_bytes
+            .query_row([id.get()], |row| row.get::<_, i64>(0))
             .optional()?;
-        let Some(bytes) = finished else {
+        let Some(bytes) = pending else {
             return Ok(());
         };
-        encode_story(story, self.scratch);
+        self.finish.execute(params![id.get(), state])?;
         self.fate.execute(params![
             id.get(),
             self.now_micros,
             story.attempts(),
             reason,
-            Text(self.scratch)
+            json
         ])?;
-        let bytes: i64 = bytes;
         self.effects.pending -= 1;
         self.effects.pending_bytes -= bytes;
         self.effects.drained_bytes += bytes.cast_unsigned();
@@ -439,9 +449,4 @@ impl Original {
         };
         (!self.has_body).then(|| reason.into())
     }
-}
-
-fn encode_story(story: &Story, into: &mut Vec<u8>) {
-    into.clear();
-    serde_json::to_writer(into, story).expect("a story has a JSON form");
 }

@@ -5,6 +5,7 @@ use rusqlite::{
     ToSql,
     types::{ToSqlOutput, ValueRef},
 };
+use serde::Serializer as _;
 use smallvec::SmallVec;
 
 use crate::{
@@ -84,29 +85,30 @@ fn take_number(bytes: &mut &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(*number))
 }
 
-/// Appends the headers as a JSON array of `[name, value]`, those with secrets left out.
-pub(super) fn encode_headers(headers: &Headers, into: &mut Vec<u8>) {
-    into.push(b'[');
+/// The headers as a JSON array of `[name, value]`, those with secrets left out.
+pub(super) fn encode_headers(headers: &Headers) -> String {
     let kept = headers
         .iter()
         .filter(|(name, _)| !Headers::carries_secret(name));
-    for (index, header) in kept.enumerate() {
-        if index > 0 {
-            into.push(b',');
-        }
-        serde_json::to_writer(&mut *into, &header).expect("strings have a JSON form");
-    }
-    into.push(b']');
+    let mut json = Vec::with_capacity(512);
+    serde_json::Serializer::new(&mut json)
+        .collect_seq(kept)
+        .expect("strings have a JSON form");
+    String::from_utf8(json).expect("JSON is UTF-8")
 }
 
 /// Bytes that stand in the file as text where they are UTF-8, so that `sqlite3` shows them.
-pub(super) struct Text<'a>(pub(super) &'a [u8]);
+pub(super) struct Text<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) is_utf8: bool,
+}
 
 impl ToSql for Text<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match std::str::from_utf8(self.0) {
-            Ok(text) => ValueRef::Text(text.as_bytes()),
-            Err(_) => ValueRef::Blob(self.0),
+        Ok(ToSqlOutput::Borrowed(if self.is_utf8 {
+            ValueRef::Text(self.bytes)
+        } else {
+            ValueRef::Blob(self.bytes)
         }))
     }
 }
@@ -150,10 +152,8 @@ mod tests {
             ("X-Hub-Signature-256", "sha256=00"),
             ("x-tag", "c"),
         ]);
-        let mut json = Vec::new();
-        encode_headers(&headers, &mut json);
         assert_eq!(
-            String::from_utf8(json).unwrap(),
+            encode_headers(&headers),
             r#"[["x-github-event","push"],["x-tag","a\"b"],["x-hub-signature-256","sha256=00"],["x-tag","c"]]"#
         );
     }

@@ -114,18 +114,11 @@ fn transact(
     last_id: &mut i64,
 ) -> rusqlite::Result<Vec<ActionResult>> {
     let now = Timestamp::now().as_microsecond();
-    let (mut scratch, mut effects) = (Vec::new(), Effects::default());
+    let mut effects = Effects::default();
     // Actions are no deliveries, so they need no memory of them.
     let mut dedupe = Dedupe::new(Duration::ZERO, 0);
     let transaction = schema::immediate(connection)?;
-    let mut batch = Batch::new(
-        &transaction,
-        &mut scratch,
-        &mut dedupe,
-        &mut effects,
-        now,
-        *last_id,
-    )?;
+    let mut batch = Batch::new(&transaction, &mut dedupe, &mut effects, now, *last_id)?;
     let results = batch.operate(action, ids, &mut room)?;
     let newest = batch.last_id();
     drop(batch);

@@ -11,10 +11,10 @@ use std::{
     path::Path,
 };
 
-use super::schema::PAGE_BYTES;
+use super::schema;
 
-/// The page that SQLite never writes, because locks are taken on it.
-const LOCK_PAGE: u64 = (1 << 30) / PAGE_BYTES + 1;
+/// Where SQLite never writes, because locks are taken on it.
+const LOCK_AT: u64 = 1 << 30;
 const LOG_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
 
@@ -29,32 +29,34 @@ pub(super) fn missing_end(file: &Path) -> Option<String> {
     if !header.starts_with(b"SQLite format 3\0") || number(24) != number(92) {
         return None;
     }
+    let page_bytes = schema::page_bytes_in(&header)?;
     let pages = u64::from(number(28));
-    let expected = pages * PAGE_BYTES;
+    let expected = pages * page_bytes;
     if found >= expected {
         return None;
     }
     let mut log = file.as_os_str().to_owned();
     log.push("-wal");
     // A process that died while it carried the log over leaves such a file: the log has the rest.
-    let logged = logged_pages(Path::new(&log)).unwrap_or_default();
-    let whole = found / PAGE_BYTES;
+    let logged = logged_pages(Path::new(&log), page_bytes).unwrap_or_default();
+    let whole = found / page_bytes;
+    let lock_page = LOCK_AT / page_bytes + 1;
     (whole + 1..=pages)
-        .any(|page| page != LOCK_PAGE && !logged.contains(&page))
+        .any(|page| page != lock_page && !logged.contains(&page))
         .then(|| format!("it has {found} of {expected} bytes"))
 }
 
-fn logged_pages(log: &Path) -> io::Result<HashSet<u64>> {
+fn logged_pages(log: &Path, page_bytes: u64) -> io::Result<HashSet<u64>> {
     let mut log = File::open(log)?;
     let length = log.metadata()?.len();
     let mut pages = HashSet::new();
     let mut at = LOG_HEADER;
-    while at + FRAME_HEADER + PAGE_BYTES <= length {
+    while at + FRAME_HEADER + page_bytes <= length {
         log.seek(SeekFrom::Start(at))?;
         let mut page = [0; 4];
         log.read_exact(&mut page)?;
         pages.insert(u64::from(u32::from_be_bytes(page)));
-        at += FRAME_HEADER + PAGE_BYTES;
+        at += FRAME_HEADER + page_bytes;
     }
     Ok(pages)
 }

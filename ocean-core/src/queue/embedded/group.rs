@@ -7,13 +7,13 @@ use super::{
     command,
     mailbox::{Accept, Reply},
     retention::Trimmed,
+    rows::ChangeRow,
     schema,
     writer::{Ack, Writer},
 };
 use crate::{
-    event::EventId,
     failpoint,
-    queue::{ActionResult, Cached, Change, Pending},
+    queue::{ActionResult, Cached, Pending},
 };
 
 /// One transaction holds at most so much: an ack waits for all of it.
@@ -29,7 +29,7 @@ const CACHED_OVERHEAD: u64 = 1024;
 /// What goes into one transaction.
 struct Group<'a> {
     accepts: &'a mut VecDeque<Accept>,
-    changes: &'a [(EventId, Change)],
+    changes: &'a [ChangeRow],
     now_micros: i64,
     /// Bytes of bodies that may be taken in, and that were.
     room: u64,
@@ -94,7 +94,7 @@ impl Writer {
     pub(super) fn commit(
         &mut self,
         accepts: &mut VecDeque<Accept>,
-        changes: &[(EventId, Change)],
+        changes: &[ChangeRow],
     ) -> rusqlite::Result<()> {
         let began = Instant::now();
         let now_micros = self.options.clock.now().as_microsecond();
@@ -142,8 +142,10 @@ impl Writer {
             }
         }
         failpoint::hit("queue.after_ack");
-        for fresh in effects.fresh {
-            self.hand_out(fresh);
+        if !effects.fresh.is_empty() {
+            let fresh = effects.fresh.into_iter().map(|fresh| self.pending(fresh));
+            // Nobody listens any more when the process is about to end.
+            let _ = self.feed.send(fresh.collect());
         }
         let metrics = &self.telemetry.queue;
         metrics.committed(
@@ -165,14 +167,13 @@ impl Writer {
         let transaction = schema::immediate(connection)?;
         let mut batch = Batch::new(
             &transaction,
-            &mut self.work.scratch,
             &mut self.dedupe,
             effects,
             group.now_micros,
             self.last_id,
         )?;
-        for (id, change) in group.changes {
-            batch.apply(*id, change)?;
+        for change in group.changes {
+            batch.apply(change)?;
         }
         let mut results = Vec::new();
         let (mut actions, replay_room) = (0, group.replay_room.bytes);
@@ -247,7 +248,7 @@ impl Writer {
         self.work.drained_bytes += effects.drained_bytes;
     }
 
-    fn hand_out(&self, fresh: Fresh) {
+    fn pending(&self, fresh: Fresh) -> Pending {
         let Fresh { id, lanes, event } = fresh;
         let cached = event.and_then(|(event, bytes)| {
             if bytes > LARGEST_CACHED {
@@ -264,13 +265,12 @@ impl Writer {
                 permit: Some(permit),
             })
         });
-        // Nobody listens any more when the process is about to end.
-        let _ = self.feed.send(Pending {
+        Pending {
             id,
             lanes,
             not_before: None,
             resumed: false,
             cached,
-        });
+        }
     }
 }

@@ -8,14 +8,15 @@ use std::{
 
 use tokio::sync::oneshot;
 
+use super::rows::{ChangeRow, NewRow};
 use crate::{
     event::EventId,
-    queue::{Action, ActionResult, Change, NewEvent, QueueError, Receipt, Story},
+    queue::{Action, ActionResult, Change, QueueError, Receipt, Story},
 };
 
 /// The events of one request and whoever waits for their receipts.
 pub(super) struct Accept {
-    pub(super) events: Vec<NewEvent>,
+    pub(super) events: Vec<NewRow>,
     pub(super) bytes: u64,
     pub(super) reply: oneshot::Sender<Result<Vec<Receipt>, QueueError>>,
 }
@@ -55,7 +56,7 @@ pub(super) enum Reply {
 #[derive(Default)]
 pub(super) struct Mail {
     pub(super) accepts: Vec<Accept>,
-    pub(super) changes: Vec<(EventId, Change)>,
+    pub(super) changes: Vec<ChangeRow>,
     pub(super) commands: Vec<Command>,
     pub(super) flushes: Vec<oneshot::Sender<()>>,
 }
@@ -123,11 +124,7 @@ impl Mailbox {
     }
 
     /// Puts changes that could not be written back before those that came since.
-    pub(super) fn put_back(
-        &self,
-        mut changes: Vec<(EventId, Change)>,
-        flushes: Vec<oneshot::Sender<()>>,
-    ) {
+    pub(super) fn put_back(&self, mut changes: Vec<ChangeRow>, flushes: Vec<oneshot::Sender<()>>) {
         let mut inner = self.lock();
         changes.append(&mut inner.mail.changes);
         inner.mail.changes = changes;
@@ -159,7 +156,7 @@ impl Mailbox {
         let inner = self.lock();
         let mut waiting = inner.mail.changes.iter().rev();
         waiting
-            .find_map(|(of, change)| (*of == id).then(|| story_of(change)).flatten())
+            .find_map(|row| (row.id == id).then(|| story_of(&row.change)).flatten())
             .cloned()
     }
 

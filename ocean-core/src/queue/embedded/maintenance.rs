@@ -5,9 +5,9 @@ use rusqlite::Connection;
 use super::schema;
 
 /// Free pages that stay for reuse, 16 MiB: giving back what is needed again at once helps nobody.
-const SPARE_PAGES: i64 = 4096;
+const SPARE_PAGES: i64 = (16 << 20) / schema::PAGE_BYTES.cast_signed();
 /// Pages given back in one transaction, 1 MiB: a writer waits for it a few milliseconds.
-const SLICE_PAGES: i64 = 256;
+const SLICE_PAGES: i64 = (1 << 20) / schema::PAGE_BYTES.cast_signed();
 /// An id that no event has; for room that is written to see whether there is some.
 const PROBE: i64 = -1;
 /// What a usual group of events takes.
@@ -30,7 +30,8 @@ pub(super) fn probe(connection: &mut Connection) -> rusqlite::Result<()> {
 pub(super) fn room(connection: &Connection, bound: u64) -> Result<u64, String> {
     let pages = |name| schema::pragma::<i64>(connection, name).unwrap_or(0);
     let used = pages("page_count") - pages("freelist_count");
-    let used = used.cast_unsigned() * schema::PAGE_BYTES;
+    let page_bytes = schema::page_bytes(connection).unwrap_or(schema::PAGE_BYTES);
+    let used = used.cast_unsigned() * page_bytes;
     (bound / 10 * 9).checked_sub(used).ok_or_else(|| {
         let (used, bound) = (used >> 20, bound >> 20);
         format!("the store takes up {used} of the {bound} MiB allowed")

@@ -81,6 +81,7 @@ mod maintenance;
 mod owner;
 mod reader;
 mod retention;
+mod rows;
 mod salvage;
 mod schema;
 mod space;
@@ -98,6 +99,7 @@ use gate::{Gate, Refusal};
 use lock::FolderLock;
 use mailbox::{Accept, Command, Mailbox, Reply};
 use retention::Trimmer;
+use rows::ChangeRow;
 use space::Space;
 use writer::{Shared, Work, Writer};
 
@@ -317,7 +319,7 @@ impl Queue for Embedded {
             }
             let (reply, answer) = oneshot::channel();
             let accept = Accept {
-                events,
+                events: events.into_iter().map(Into::into).collect(),
                 bytes,
                 reply,
             };
@@ -351,7 +353,8 @@ impl Queue for Embedded {
 
     fn record(&self, id: EventId, change: Change) {
         let put = |mail: &mut mailbox::Mail, change| mail.changes.push(change);
-        if self.shared.mailbox.put((id, change), put).is_err() {
+        let change = ChangeRow::new(id, change);
+        if self.shared.mailbox.put(change, put).is_err() {
             tracing::debug!(%id, "The queue is closed; the event runs again after the next start.");
         }
     }

@@ -103,7 +103,8 @@ impl Copy {
             .open(&self.file)?;
         let mut header = [0; 100];
         file.read_exact(&mut header)?;
-        let pages = u32::try_from(file.metadata()?.len() / schema::PAGE_BYTES).unwrap_or(u32::MAX);
+        let page_bytes = schema::page_bytes_in(&header).unwrap_or(schema::PAGE_BYTES);
+        let pages = u32::try_from(file.metadata()?.len() / page_bytes).unwrap_or(u32::MAX);
         let mut number = |at: usize, value: u32| {
             header[at..at + 4].copy_from_slice(&value.to_be_bytes());
         };
@@ -118,7 +119,9 @@ impl Copy {
         number(64, 1); // incremental vacuum
         number(68, schema::APPLICATION_ID.cast_unsigned());
         header[..16].copy_from_slice(b"SQLite format 3\0");
-        header[16..24].copy_from_slice(&[16, 0, 2, 2, 0, 64, 32, 32]);
+        let page_size = u16::try_from(page_bytes).unwrap_or(1); // 1 means 65536
+        header[16..18].copy_from_slice(&page_size.to_be_bytes());
+        header[18..24].copy_from_slice(&[2, 2, 0, 64, 32, 32]);
         let change_counter: [u8; 4] = header[24..28].try_into().expect("four bytes");
         header[92..96].copy_from_slice(&change_counter);
         file.rewind()?;

@@ -76,7 +76,6 @@ pub(super) struct Failing {
 
 /// What one round reuses or passes to the next.
 pub(super) struct Work {
-    pub(super) scratch: Vec<u8>,
     pub(super) acks: Vec<Ack>,
     pub(super) drained_bytes: u64,
     ticked: Instant,
@@ -97,7 +96,6 @@ pub(super) struct Ack {
 impl Default for Work {
     fn default() -> Self {
         Self {
-            scratch: Vec::new(),
             acks: Vec::new(),
             drained_bytes: 0,
             ticked: Instant::now(),
@@ -275,9 +273,7 @@ impl Writer {
         let window = self.options.dedupe_window;
         let survey = Survey::take(&connection, now, window).map_err(wrap)?;
         let unknown = backlog::pending(&connection, self.last_id, i64::MAX, false, u32::MAX);
-        for pending in unknown.map_err(wrap)? {
-            let _ = self.feed.send(pending);
-        }
+        let _ = self.feed.send(unknown.map_err(wrap)?);
         self.level = survey.level;
         self.dedupe = survey.dedupe;
         self.last_id = self.last_id.max(survey.last_id);
