@@ -20,6 +20,7 @@ const SCAN_LIMIT: usize = 24;
 
 /// One node; 16 bytes. Positions of strings and literals are into the text buffer.
 #[derive(Debug, Clone, Copy)]
+#[repr(u32)]
 pub(crate) enum Node {
     Null,
     Bool(bool),
