@@ -5,18 +5,19 @@
 //! side; objects of many keys carry a sorted index, so lookups stay fast and hostile keys cannot
 //! make them quadratic. Nesting is limited, and parsing never recurses.
 
+mod objects;
 mod parse;
+mod scalars;
 mod scan;
 
 use std::rc::Rc;
 
+use objects::{Indexed, SCAN_LIMIT};
 pub use parse::ParseError;
-pub(crate) use parse::{Dialect, parse_lenient, special_number};
+pub(crate) use parse::{Dialect, parse_lenient};
+pub(crate) use scalars::special_number;
 
 use crate::value::{Key, Repr, Value};
-
-/// Up to this many entries an object is scanned, beyond it has a sorted index.
-const SCAN_LIMIT: usize = 24;
 
 /// One node; 16 bytes. Positions of strings and literals are into the text buffer.
 #[derive(Debug, Clone, Copy)]
@@ -64,8 +65,8 @@ pub(crate) enum Node {
 pub struct Document {
     text: String,
     nodes: Vec<Node>,
-    /// Per object of many keys: positions of its entries in order of their hashes and keys.
-    sorted: Vec<u32>,
+    /// The indexes of all objects of many keys.
+    sorted: Vec<Indexed>,
     root: Node,
 }
 
@@ -153,7 +154,7 @@ impl Document {
     pub fn heap_bytes(&self) -> usize {
         self.text.capacity()
             + self.nodes.capacity() * size_of::<Node>()
-            + self.sorted.capacity() * size_of::<u32>()
+            + self.sorted.capacity() * size_of::<Indexed>()
     }
 
     fn node(&self, id: u32) -> Node {
@@ -266,16 +267,11 @@ impl Document {
             return None;
         };
         let order = &self.sorted[from as usize..from as usize + count as usize];
-        let found =
-            order.binary_search_by(
-                |&position| match self.nodes[(first + 2 * position) as usize] {
-                    Node::Str { start, len, hash } => hash
-                        .cmp(&wanted)
-                        .then_with(|| self.key_bytes(start, len).cmp(key.as_bytes())),
-                    _ => std::cmp::Ordering::Less,
-                },
-            );
-        Some(self.value(first + 2 * order[found.ok()?] + 1))
+        let found = objects::find(order, wanted, |position| {
+            let entry = first + 2 * position as u32;
+            self.key_text(entry).cmp(key)
+        });
+        Some(self.value(first + 2 * found? as u32 + 1))
     }
 }
 
@@ -293,12 +289,17 @@ pub(crate) fn hash_bytes(bytes: &[u8]) -> u32 {
             .first_chunk::<8>()
             .map_or(0, |chunk| u64::from_le_bytes(*chunk))
     };
-    let mixed = if len >= 8 {
-        word(0) ^ word(len - 8).rotate_left(29)
-    } else {
-        bytes
-            .iter()
-            .fold(0, |sum: u64, &byte| sum << 8 | u64::from(byte))
+    let half = |from: usize| -> u64 {
+        bytes[from..]
+            .first_chunk::<4>()
+            .map_or(0, |chunk| u64::from(u32::from_le_bytes(*chunk)))
+    };
+    let mixed = match *bytes {
+        [] => 0,
+        [first, .., last] if len < 4 => u64::from_le_bytes([first, bytes[1], last, 0, 0, 0, 0, 0]),
+        [first] => u64::from(first),
+        _ if len < 8 => half(0) | half(len - 4) << 32,
+        _ => word(0) ^ word(len - 8).rotate_left(29),
     };
     let spread = (mixed ^ (len as u64) << 56).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (spread >> 32) as u32
@@ -348,7 +349,8 @@ impl Document {
                 }
                 let count = children.len() / 2;
                 if count > SCAN_LIMIT {
-                    self.index_children(&children);
+                    self.nodes.push(Node::Index(self.sorted.len() as u32));
+                    objects::index(&children, &self.text, &mut self.sorted);
                 }
                 let (start, _) = self.append(&mut children);
                 let extent = value.to_json_string().len() as u32;
@@ -366,17 +368,6 @@ impl Document {
         let len = children.len() as u32;
         self.nodes.append(children);
         (start, len)
-    }
-
-    fn index_children(&mut self, children: &[Node]) {
-        let mut order: Vec<u32> = (0..children.len() as u32 / 2).collect();
-        let key = |position: &u32| match children[2 * *position as usize] {
-            Node::Str { start, len, hash } => (hash, self.key_bytes(start, len)),
-            _ => (0, &[][..]),
-        };
-        order.sort_by(|left, right| key(left).cmp(&key(right)));
-        self.nodes.push(Node::Index(self.sorted.len() as u32));
-        self.sorted.append(&mut order);
     }
 
     fn copy_text(&mut self, text: &str) -> (u32, u32) {
