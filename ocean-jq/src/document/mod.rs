@@ -181,7 +181,7 @@ impl Document {
         })
     }
 
-    fn value(&self, id: u32) -> Value<'_> {
+    pub(crate) fn value(&self, id: u32) -> Value<'_> {
         self.value_of(self.node(id), id)
     }
 
@@ -233,12 +233,17 @@ impl Document {
         }
     }
 
-    fn key_bytes(&self, start: u32, len: u32) -> &[u8] {
-        &self.text.as_bytes()[start as usize..start as usize + len as usize]
+    pub(crate) fn is_object(&self, id: u32) -> bool {
+        matches!(self.node(id), Node::Obj { .. })
     }
 
     /// The value under a key; `wanted` is the key's [`hash`].
     pub(crate) fn get(&self, id: u32, key: &str, wanted: u32) -> Option<Value<'_>> {
+        self.child(id, key, wanted).map(|child| self.value(child))
+    }
+
+    /// The node of the value under a key.
+    pub(crate) fn child(&self, id: u32, key: &str, wanted: u32) -> Option<u32> {
         let Node::Obj {
             start: first,
             len: count,
@@ -248,21 +253,17 @@ impl Document {
             return None;
         };
         if count as usize > SCAN_LIMIT {
-            return self.get_sorted(first, count, key, wanted);
+            return self.indexed_child(first, count, key, wanted);
         }
         let entries = &self.nodes[first as usize..first as usize + 2 * count as usize];
-        for (at, entry) in entries.chunks_exact(2).enumerate() {
-            if let Node::Str { start, len, hash } = entry[0]
-                && hash == wanted
-                && self.key_bytes(start, len) == key.as_bytes()
-            {
-                return Some(self.value_of(entry[1], first + 2 * at as u32 + 1));
-            }
-        }
-        None
+        let at = entries.chunks_exact(2).position(|entry| match entry[0] {
+            Node::Str { start, len, hash } => hash == wanted && self.slice(start, len) == key,
+            _ => false,
+        })?;
+        Some(first + 2 * at as u32 + 1)
     }
 
-    fn get_sorted(&self, first: u32, count: u32, key: &str, wanted: u32) -> Option<Value<'_>> {
+    fn indexed_child(&self, first: u32, count: u32, key: &str, wanted: u32) -> Option<u32> {
         let Node::Index(from) = self.nodes[first as usize - 1] else {
             return None;
         };
@@ -271,7 +272,7 @@ impl Document {
             let entry = first + 2 * position as u32;
             self.key_text(entry).cmp(key)
         });
-        Some(self.value(first + 2 * found? as u32 + 1))
+        Some(first + 2 * found? as u32 + 1)
     }
 }
 

@@ -54,7 +54,14 @@ pub(crate) enum RegexError {
 
 /// The place in a program where the regex of a node is kept once it is compiled.
 #[derive(Debug, Default)]
-pub(crate) struct RegexCell(OnceLock<(String, Arc<Regex>)>);
+pub(crate) struct RegexCell(OnceLock<Kept>);
+
+#[derive(Debug)]
+struct Kept {
+    pattern: Box<str>,
+    flags: SearchFlags,
+    regex: Arc<Regex>,
+}
 
 // === impl SearchFlags ===
 
@@ -278,6 +285,12 @@ impl Found {
 // === impl RegexCell ===
 
 impl RegexCell {
+    /// What is kept, for a node whose regex and flags never change.
+    pub(crate) fn constant(&self, backtracks: usize) -> Option<(&Regex, SearchFlags)> {
+        let kept = self.0.get()?;
+        (kept.regex.backtracks == backtracks).then_some((&*kept.regex, kept.flags))
+    }
+
     /// The kept regex, when it is the one asked for.
     pub(crate) fn get(
         &self,
@@ -285,14 +298,19 @@ impl RegexCell {
         flags: SearchFlags,
         backtracks: usize,
     ) -> Option<Arc<Regex>> {
-        let (kept, regex) = self.0.get()?;
-        let same =
-            kept == pattern && regex.flags.same_syntax(flags) && regex.backtracks == backtracks;
-        same.then(|| Arc::clone(regex))
+        let kept = self.0.get()?;
+        let same = *kept.pattern == *pattern
+            && kept.flags.same_syntax(flags)
+            && kept.regex.backtracks == backtracks;
+        same.then(|| Arc::clone(&kept.regex))
     }
 
     /// Keeps the regex, unless another one is kept already.
-    pub(crate) fn keep(&self, pattern: &str, regex: &Arc<Regex>) {
-        let _ = self.0.set((pattern.to_owned(), Arc::clone(regex)));
+    pub(crate) fn keep(&self, pattern: &str, flags: SearchFlags, regex: &Arc<Regex>) {
+        let _ = self.0.set(Kept {
+            pattern: pattern.into(),
+            flags,
+            regex: Arc::clone(regex),
+        });
     }
 }
