@@ -157,6 +157,7 @@ impl Document {
             + self.sorted.capacity() * size_of::<Indexed>()
     }
 
+    #[inline]
     fn node(&self, id: u32) -> Node {
         if id == ROOT {
             self.root
@@ -165,10 +166,12 @@ impl Document {
         }
     }
 
+    #[inline]
     fn slice(&self, start: u32, len: u32) -> &str {
         &self.text[start as usize..start as usize + len as usize]
     }
 
+    #[inline]
     fn value_of(&self, node: Node, id: u32) -> Value<'_> {
         Value(match node {
             Node::Null | Node::Index(_) => Repr::Null,
@@ -181,6 +184,7 @@ impl Document {
         })
     }
 
+    #[inline]
     pub(crate) fn value(&self, id: u32) -> Value<'_> {
         self.value_of(self.node(id), id)
     }
@@ -201,6 +205,7 @@ impl Document {
         }
     }
 
+    #[inline]
     pub(crate) fn item(&self, id: u32, index: usize) -> Option<Value<'_>> {
         match self.node(id) {
             Node::Arr { start, len, .. } if index < len as usize => {
@@ -233,6 +238,7 @@ impl Document {
         }
     }
 
+    #[inline]
     pub(crate) fn is_object(&self, id: u32) -> bool {
         matches!(self.node(id), Node::Obj { .. })
     }

@@ -1,7 +1,6 @@
 //! Reading and writing one step into a value: keys, indices, slices, and whole paths.
 
 use super::{Ctx, Flow, Res, Stop, type_error};
-use crate::document::Document;
 use crate::node::Step;
 use crate::value::{Key, Kind, Repr, Value};
 use crate::write::excerpt;
@@ -47,30 +46,30 @@ impl Step {
 
 // === Reading ===
 
-/// Follows keys from node to node of a document, as far as there are objects; most paths end here.
-fn walk_keys<'a>(
-    document: &'a Document,
-    mut node: u32,
-    mut steps: &'a [Step],
-) -> (Value<'a>, &'a [Step]) {
-    while let [Step::Key { name, hash, .. }, rest @ ..] = steps
-        && document.is_object(node)
-    {
-        match document.child(node, name, *hash) {
-            Some(child) => (node, steps) = (child, rest),
-            None => return (Value::NULL, rest),
-        }
-    }
-    (document.value(node), steps)
-}
-
 impl<'a> Ctx<'a> {
     /// Follows constant steps, none of which is optional.
     pub(super) fn walk_steps(&mut self, steps: &'a [Step], input: Value<'a>) -> Res<'a> {
-        let (mut value, steps) = match input.0 {
-            Repr::ObjRef(document, node) => walk_keys(document, node, steps),
-            _ => (input, steps),
+        let Repr::ObjRef(document, mut node) = input.0 else {
+            return self.walk_values(steps, input);
         };
+        // From node to node of a document, as far as there are objects; most paths end here.
+        let mut rest = steps;
+        while let [Step::Key { name, hash, .. }, after @ ..] = rest
+            && document.is_object(node)
+        {
+            match document.child(node, name, *hash) {
+                Some(child) => (node, rest) = (child, after),
+                None => return self.walk_values(after, Value::NULL),
+            }
+        }
+        if rest.is_empty() {
+            return Ok(document.value(node));
+        }
+        self.walk_values(rest, document.value(node))
+    }
+
+    fn walk_values(&mut self, steps: &'a [Step], input: Value<'a>) -> Res<'a> {
+        let mut value = input;
         for step in steps {
             value = self.step(step, value)?;
         }

@@ -35,6 +35,10 @@ impl<'a> Ctx<'a> {
                 Some(value) => out(self, value),
                 None => Ok(()),
             },
+            Op::If { test, .. } if test.single => {
+                let branch = self.chosen(node, env, &input)?;
+                self.many(branch, env, input, out)
+            }
             Op::If {
                 test,
                 then,
@@ -82,6 +86,10 @@ impl<'a> Ctx<'a> {
         let mut value = input;
         let mut parts = parts.iter();
         while let Some(part) = parts.next() {
+            let part = self.chosen(part, env, &value)?;
+            if part.is_identity() {
+                continue;
+            }
             if part.single {
                 value = self.one(part, env, value)?;
                 continue;
@@ -121,6 +129,28 @@ impl<'a> Ctx<'a> {
         Ok(())
     }
 
+    /// The branch that a test with one outcome leads to, as in `select`; else the node itself.
+    #[inline]
+    fn chosen(
+        &mut self,
+        mut node: &'a Node,
+        env: &Env<'_, 'a>,
+        input: &Value<'a>,
+    ) -> Result<&'a Node, Stop<'a>> {
+        while let Op::If {
+            test,
+            then,
+            otherwise,
+        } = &node.op
+            && test.single
+        {
+            self.tick()?;
+            let verdict = self.one(test, env, input.clone())?.is_truthy();
+            node = if verdict { then } else { otherwise };
+        }
+        Ok(node)
+    }
+
     #[inline(never)]
     fn many_if(
         &mut self,
@@ -131,10 +161,6 @@ impl<'a> Ctx<'a> {
         input: Value<'a>,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
-        if test.single {
-            let verdict = self.one(test, env, input.clone())?.is_truthy();
-            return self.many(if verdict { then } else { otherwise }, env, input, out);
-        }
         self.many(test, env, input.clone(), &mut |ctx, verdict| {
             let branch = if verdict.is_truthy() { then } else { otherwise };
             ctx.many(branch, env, input.clone(), out)

@@ -3,10 +3,12 @@
 //! Patterns are rewritten first: the two engines differ in what `$`, `^`, classes, braces and
 //! escapes mean. Searching has a limit on backtracking; exceeding it is an error, never a hang.
 
+mod literal;
 mod translate;
 
 use std::sync::{Arc, OnceLock};
 
+use literal::Literal;
 use translate::{Anchors, Translation};
 
 /// Size of a compiled automaton; larger patterns are refused.
@@ -29,6 +31,8 @@ pub(crate) struct SearchFlags {
 /// A compiled pattern.
 #[derive(Debug)]
 pub(crate) struct Regex {
+    /// The whole pattern, when it is a mere text: testing for that needs no engine.
+    literal: Option<Literal>,
     translation: Translation,
     flags: SearchFlags,
     /// For texts that do not end in a newline: `$` is simply the end.
@@ -84,6 +88,15 @@ impl SearchFlags {
         Some(flags)
     }
 
+    /// Whether no flag changes what a text of plain characters means.
+    fn is_plain(self) -> bool {
+        let plain = SearchFlags {
+            dot_all: self.dot_all,
+            ..SearchFlags::default()
+        };
+        self.same_syntax(plain)
+    }
+
     fn same_syntax(self, other: SearchFlags) -> bool {
         SearchFlags {
             global: false,
@@ -118,6 +131,7 @@ impl Regex {
     ) -> Result<Regex, String> {
         let translation = translate::translate(pattern, flags.extended)?;
         let regex = Regex {
+            literal: flags.is_plain().then(|| Literal::of(pattern)).flatten(),
             translation,
             flags,
             plain: OnceLock::new(),
@@ -226,6 +240,9 @@ impl Regex {
 
     /// Whether there is a match at all.
     pub(crate) fn is_match(&self, text: &str) -> Result<bool, RegexError> {
+        if let Some(literal) = &self.literal {
+            return Ok(literal.is_in(text));
+        }
         self.engine(text)?
             .is_match(text)
             .map_err(|error| search_error(&error))
