@@ -157,7 +157,7 @@ impl Document {
             + self.sorted.capacity() * size_of::<Indexed>()
     }
 
-    #[inline]
+    #[inline(always)]
     fn node(&self, id: u32) -> Node {
         if id == ROOT {
             self.root
@@ -166,12 +166,12 @@ impl Document {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn slice(&self, start: u32, len: u32) -> &str {
         &self.text[start as usize..start as usize + len as usize]
     }
 
-    #[inline]
+    #[inline(always)]
     fn value_of(&self, node: Node, id: u32) -> Value<'_> {
         Value(match node {
             Node::Null | Node::Index(_) => Repr::Null,
@@ -184,7 +184,7 @@ impl Document {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn value(&self, id: u32) -> Value<'_> {
         self.value_of(self.node(id), id)
     }
@@ -202,6 +202,15 @@ impl Document {
         match self.node(id) {
             Node::Arr { extent, .. } | Node::Obj { extent, .. } => extent as usize,
             _ => 0,
+        }
+    }
+
+    /// The nodes of the items of an array.
+    #[inline]
+    pub(crate) fn item_nodes(&self, id: u32) -> std::ops::Range<u32> {
+        match self.node(id) {
+            Node::Arr { start, len, .. } => start..start + len,
+            _ => 0..0,
         }
     }
 

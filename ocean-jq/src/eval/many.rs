@@ -3,7 +3,7 @@
 use super::one::{closure, object_key};
 use super::{Closure, Ctx, Env, Flow, Frame, Out, Stop};
 use crate::node::{Binding, Node, Op, Pattern, PatternEntry, Piece};
-use crate::value::{Map, Value};
+use crate::value::{Map, Repr, Value};
 
 /// What runs with the frame of a binding.
 pub(super) type WithEnv<'o, 'a> = &'o mut dyn FnMut(&mut Ctx<'a>, &Env<'_, 'a>) -> Flow<'a>;
@@ -111,6 +111,13 @@ impl<'a> Ctx<'a> {
         input: Value<'a>,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
+        if let Repr::ArrRef(document, array) = input.0 {
+            for item in document.item_nodes(array) {
+                self.work(1)?;
+                out(self, document.value(item))?;
+            }
+            return Ok(());
+        }
         let Some(len) = input.len() else {
             if optional {
                 return Ok(());
