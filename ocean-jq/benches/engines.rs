@@ -4,48 +4,14 @@
 //! Expressions that jaq cannot compile or run are left out of its figures, which flatters them.
 
 mod entities;
+mod jaq;
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use jaq_core::load::{Arena, File, Loader};
-use jaq_core::{Ctx, Vars, data, unwrap_valr};
-use jaq_json::{Val, read};
+use jaq_json::read;
 use ocean_jq::{Document, Limits, Options, Program, Value};
-
-type Filter = jaq_core::compile::Filter<jaq_core::Native<data::JustLut<Val>>>;
-
-fn jaq_compile(text: &str) -> Option<Filter> {
-    let defs = jaq_core::defs()
-        .chain(jaq_std::defs())
-        .chain(jaq_json::defs());
-    let funs = jaq_core::funs()
-        .chain(jaq_std::funs())
-        .chain(jaq_json::funs());
-    let arena = Arena::default();
-    let modules = Loader::new(defs)
-        .load(
-            &arena,
-            File {
-                code: text,
-                path: (),
-            },
-        )
-        .ok()?;
-    jaq_core::Compiler::default()
-        .with_funs(funs)
-        .compile(modules)
-        .ok()
-}
-
-fn jaq_first(filter: &Filter, input: &Val) -> Option<Result<Val, String>> {
-    let ctx = Ctx::<data::JustLut<Val>>::new(&filter.lut, Vars::new([]));
-    let mut outputs = filter.id.run((ctx, input.clone())).map(unwrap_valr);
-    outputs
-        .next()
-        .map(|output| output.map_err(|error| error.to_string()))
-}
 
 fn compile(text: &str) -> Program {
     Program::compile(text, &Options::default()).expect("the expressions are valid")
@@ -85,14 +51,14 @@ fn entities(criterion: &mut Criterion) {
         let document = Document::parse(bytes).expect("the documents are valid");
         let root = document.root();
         let value = read::parse_single(bytes).expect("the documents are valid");
-        let filters: Vec<Filter> = entity
+        let filters: Vec<jaq::Filter> = entity
             .expressions
             .iter()
-            .filter_map(|text| jaq_compile(text))
+            .filter_map(|text| jaq::compile(text))
             .collect();
         let failing = filters
             .iter()
-            .filter(|filter| !matches!(jaq_first(filter, &value), Some(Ok(_))))
+            .filter(|filter| !matches!(jaq::first(filter, &value), Some(Ok(_))))
             .count();
         let mut group = criterion.benchmark_group(format!(
             "{}_{}B_{}expressions_jaq_fails_{failing}",
@@ -107,7 +73,7 @@ fn entities(criterion: &mut Criterion) {
             b.iter(|| {
                 filters
                     .iter()
-                    .filter_map(|filter| jaq_first(filter, black_box(&value)))
+                    .filter_map(|filter| jaq::first(filter, black_box(&value)))
                     .count()
             });
         });
@@ -119,7 +85,7 @@ fn entities(criterion: &mut Criterion) {
                 let value = read::parse_single(black_box(bytes)).expect("valid");
                 filters
                     .iter()
-                    .filter_map(|filter| jaq_first(filter, &value))
+                    .filter_map(|filter| jaq::first(filter, &value))
                     .count()
             });
         });
@@ -153,7 +119,7 @@ fn heavy(criterion: &mut Criterion) {
         let compiled = compile(program);
         let document = Document::parse(input.as_bytes()).expect("valid");
         let root = document.root();
-        let filter = jaq_compile(program).expect("jaq compiles both");
+        let filter = jaq::compile(program).expect("jaq compiles both");
         let value = read::parse_single(input.as_bytes()).expect("valid");
         let mut group = criterion.benchmark_group(name);
         group.bench_function("ocean", |b| {
@@ -164,7 +130,7 @@ fn heavy(criterion: &mut Criterion) {
             });
         });
         group.bench_function("jaq", |b| {
-            b.iter(|| jaq_first(&filter, black_box(&value)).is_some())
+            b.iter(|| jaq::first(&filter, black_box(&value)).is_some())
         });
         group.finish();
     }

@@ -283,34 +283,49 @@ struct Output<'l> {
 
 impl Output<'_> {
     /// Measures a value; parts of documents know their size already.
+    #[inline]
     fn admit(&mut self, value: &Value<'_>) -> Result<(), LimitKind> {
-        let max = self.limits.output_bytes;
-        let mut open = vec![];
-        let mut next = Some(value.clone());
-        loop {
-            if let Some(value) = next.take() {
-                self.bytes = self.bytes.saturating_add(shallow_size(&value));
-                if self.bytes > max {
-                    return Err(LimitKind::OutputBytes);
-                }
-                if let Repr::ArrOwn(_) | Repr::ObjOwn(_) = value.0 {
-                    if open.len() >= self.limits.output_depth {
-                        return Err(LimitKind::OutputDepth);
-                    }
-                    open.push((value, 0));
-                }
+        self.count(value)?;
+        if is_owned_container(value) {
+            if self.limits.output_depth == 0 {
+                return Err(LimitKind::OutputDepth);
             }
-            let Some((container, at)) = open.last_mut() else {
-                return Ok(());
-            };
-            next = container.item_at(*at);
-            if next.is_none() {
+            self.admit_inside(value)?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, value: &Value<'_>) -> Result<(), LimitKind> {
+        self.bytes = self.bytes.saturating_add(shallow_size(value));
+        if self.bytes > self.limits.output_bytes {
+            return Err(LimitKind::OutputBytes);
+        }
+        Ok(())
+    }
+
+    /// Measures what an owned container holds, without recursion.
+    fn admit_inside(&mut self, value: &Value<'_>) -> Result<(), LimitKind> {
+        let mut open = vec![(value.clone(), 0)];
+        while let Some((container, at)) = open.last_mut() {
+            let Some(item) = container.item_at(*at) else {
                 open.pop();
-            } else {
-                *at += 1;
+                continue;
+            };
+            *at += 1;
+            self.count(&item)?;
+            if is_owned_container(&item) {
+                if open.len() >= self.limits.output_depth {
+                    return Err(LimitKind::OutputDepth);
+                }
+                open.push((item, 0));
             }
         }
+        Ok(())
     }
+}
+
+fn is_owned_container(value: &Value<'_>) -> bool {
+    matches!(value.0, Repr::ArrOwn(_) | Repr::ObjOwn(_))
 }
 
 /// Bytes of JSON text without the items of an owned container.

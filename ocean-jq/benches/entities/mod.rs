@@ -135,12 +135,20 @@ fn jira() -> String {
         })
         .collect();
     format!(
-        r#"{{"expand":"operations,versionedRepresentations,editmeta,changelog,renderedFields","id":"10042","self":"https://tracker.example.com/rest/api/3/issue/10042","key":"OPS-42","fields":{{"statuscategorychangedate":"2024-03-05T10:11:12.345+0100","issuetype":{{"self":"https://tracker.example.com/rest/api/3/issuetype/10001","id":"10001","description":"A task that needs to be done.","iconUrl":"https://tracker.example.com/secure/viewavatar?size=medium&avatarId=10318","name":"Task","subtask":false,"avatarId":10318,"hierarchyLevel":0}},"parent":{{"id":"10000","key":"OPS-1","fields":{{"summary":"Epic"}}}},"timespent":null,"project":{{"self":"https://tracker.example.com/rest/api/3/project/10000","id":"10000","key":"OPS","name":"Operations","projectTypeKey":"software","simplified":true}},"fixVersions":[],"resolution":null,"resolutiondate":null,"workratio":-1,"created":"2024-03-01T09:00:00.000+0100","priority":{{"self":"https://tracker.example.com/rest/api/3/priority/3","iconUrl":"https://tracker.example.com/images/icons/priorities/medium.svg","name":"Medium","id":"3"}},"labels":["infra","security","rotation"],{},"versions":[],"issuelinks":[],"assignee":{},"updated":"2024-03-05T10:11:12.345+0100","status":{{"self":"https://tracker.example.com/rest/api/3/status/3","description":"This issue is being actively worked on","iconUrl":"https://tracker.example.com/","name":"In Progress","id":"3","statusCategory":{{"self":"https://tracker.example.com/rest/api/3/statuscategory/4","id":4,"key":"indeterminate","colorName":"yellow","name":"In Progress"}}}},"components":[{{"id":"10000","name":"vault"}}],"description":{{"type":"doc","version":1,"content":[{{"type":"paragraph","content":[{{"type":"text","text":"Rotate the keys of the payment service,\nthen check that \"old\" ones are gone."}}]}}]}},"summary":"Rotate keys of the payment service","creator":{},"subtasks":[{}],"reporter":{},"aggregateprogress":{{"progress":0,"total":0}},"duedate":null,"votes":{{"votes":0,"hasVoted":false}}}}}}"#,
+        r#"{{"expand":"operations,versionedRepresentations,editmeta,changelog,renderedFields","id":"10042","self":"https://tracker.example.com/rest/api/3/issue/10042","key":"OPS-42","fields":{{"statuscategorychangedate":"2024-03-05T10:11:12.345+0100","issuetype":{{"self":"https://tracker.example.com/rest/api/3/issuetype/10001","id":"10001","description":"A task that needs to be done.","iconUrl":"https://tracker.example.com/secure/viewavatar?size=medium&avatarId=10318","name":"Task","subtask":false,"avatarId":10318,"hierarchyLevel":0}},"parent":{{"id":"10000","key":"OPS-1","fields":{{"summary":"Epic"}}}},"timespent":null,"project":{{"self":"https://tracker.example.com/rest/api/3/project/10000","id":"10000","key":"OPS","name":"Operations","projectTypeKey":"software","simplified":true}},"fixVersions":[],"resolution":null,"resolutiondate":null,"workratio":-1,"created":"2024-03-01T09:00:00.000+0100","priority":{{"self":"https://tracker.example.com/rest/api/3/priority/3","iconUrl":"https://tracker.example.com/images/icons/priorities/medium.svg","name":"Medium","id":"3"}},"labels":["infra","security","rotation"],{},"versions":[],"issuelinks":[],"assignee":{},"updated":"2024-03-05T10:11:12.345+0100","status":{{"self":"https://tracker.example.com/rest/api/3/status/3","description":"This issue is being actively worked on","iconUrl":"https://tracker.example.com/","name":"In Progress","id":"3","statusCategory":{{"self":"https://tracker.example.com/rest/api/3/statuscategory/4","id":4,"key":"indeterminate","colorName":"yellow","name":"In Progress"}}}},"components":[{{"id":"10000","name":"vault"}}],"description":{{"type":"doc","version":1,"content":[{{"type":"paragraph","content":[{{"type":"text","text":"Rotate the keys of the payment service,\nthen check that \"old\" ones are gone."}}]}}]}},"summary":"Rotate keys of the payment service","creator":{},"subtasks":[{}],"reporter":{},"aggregateprogress":{{"progress":0,"total":0}},"duedate":null,"votes":{{"self":"https://tracker.example.com/rest/api/3/issue/OPS-42/votes","votes":0,"hasVoted":false}},"timetracking":{{"originalEstimate":"2d","remainingEstimate":"4h","timeSpent":"1d 4h","originalEstimateSeconds":57600,"remainingEstimateSeconds":14400,"timeSpentSeconds":43200}},"watches":{{"self":"https://tracker.example.com/rest/api/3/issue/OPS-42/watchers","watchCount":3,"isWatching":false}},"comment":{{"comments":[{}],"self":"https://tracker.example.com/rest/api/3/issue/10042/comment","maxResults":1,"total":1,"startAt":0}}}}}}"#,
         customs.join(","),
         user("ann", 1),
         user("bob", 2),
         subtasks.join(","),
         user("bob", 2),
+        comment(),
+    )
+}
+
+fn comment() -> String {
+    format!(
+        r#"{{"self":"https://tracker.example.com/rest/api/3/issue/10042/comment/20001","id":"20001","author":{},"body":{{"type":"doc","version":1,"content":[{{"type":"paragraph","content":[{{"type":"text","text":"The old key is still read by the batch jobs; they move with the release on Monday."}}]}}]}},"created":"2024-03-04T16:20:00.000+0100","jsdPublic":true}}"#,
+        user("eve", 3)
     )
 }
 
@@ -170,11 +178,50 @@ fn account(name: &str) -> String {
 }
 
 fn repository() -> String {
-    let links: Vec<String> = (0..38)
-        .map(|n| format!(r#""resource{n}_url":"https://api.forge.example/repos/acme/payments/resource{n}{{/id}}""#))
-        .collect();
+    let api = "https://api.forge.example/repos/acme/payments";
+    let links: Vec<String> = [
+        ("forks", "/forks"),
+        ("keys", "/keys{/key_id}"),
+        ("collaborators", "/collaborators{/collaborator}"),
+        ("teams", "/teams"),
+        ("hooks", "/hooks"),
+        ("issue_events", "/issues/events{/number}"),
+        ("events", "/events"),
+        ("assignees", "/assignees{/user}"),
+        ("branches", "/branches{/branch}"),
+        ("tags", "/tags"),
+        ("blobs", "/git/blobs{/sha}"),
+        ("git_tags", "/git/tags{/sha}"),
+        ("git_refs", "/git/refs{/sha}"),
+        ("trees", "/git/trees{/sha}"),
+        ("statuses", "/statuses/{sha}"),
+        ("languages", "/languages"),
+        ("stargazers", "/stargazers"),
+        ("contributors", "/contributors"),
+        ("subscribers", "/subscribers"),
+        ("subscription", "/subscription"),
+        ("commits", "/commits{/sha}"),
+        ("git_commits", "/git/commits{/sha}"),
+        ("comments", "/comments{/number}"),
+        ("issue_comment", "/issues/comments{/number}"),
+        ("contents", "/contents/{+path}"),
+        ("compare", "/compare/{base}...{head}"),
+        ("merges", "/merges"),
+        ("archive", "/{archive_format}{/ref}"),
+        ("downloads", "/downloads"),
+        ("issues", "/issues{/number}"),
+        ("pulls", "/pulls{/number}"),
+        ("milestones", "/milestones{/number}"),
+        ("notifications", "/notifications{?since,all,participating}"),
+        ("labels", "/labels{/name}"),
+        ("releases", "/releases{/id}"),
+        ("deployments", "/deployments"),
+    ]
+    .iter()
+    .map(|(name, path)| format!(r#""{name}_url":"{api}{path}""#))
+    .collect();
     format!(
-        r#"{{"id":1296269,"node_id":"MDEwOlJlcG9zaXRvcnkxMjk2MjY5","name":"payments","full_name":"acme/payments","owner":{},"private":true,"html_url":"https://forge.example/acme/payments","description":"Payment service","fork":false,{},"created_at":"2011-01-26T19:01:12Z","updated_at":"2024-03-05T08:00:00Z","size":108,"stargazers_count":80,"language":"Rust","has_issues":true,"license":{{"key":"mit","name":"MIT License"}},"topics":["payments","api"],"visibility":"private","default_branch":"main"}}"#,
+        r#"{{"id":1296269,"node_id":"MDEwOlJlcG9zaXRvcnkxMjk2MjY5","name":"payments","full_name":"acme/payments","owner":{},"private":true,"html_url":"https://forge.example/acme/payments","description":"Payment service","fork":false,{},"created_at":"2011-01-26T19:01:12Z","updated_at":"2024-03-05T08:00:00Z","pushed_at":"2024-03-05T10:11:12Z","git_url":"git://forge.example/acme/payments.git","ssh_url":"git@forge.example:acme/payments.git","clone_url":"https://forge.example/acme/payments.git","svn_url":"https://forge.example/acme/payments","homepage":"https://payments.example.com","size":108,"stargazers_count":80,"watchers_count":80,"language":"Rust","has_issues":true,"has_projects":true,"has_downloads":true,"has_wiki":false,"has_pages":false,"has_discussions":false,"forks_count":9,"mirror_url":null,"archived":false,"disabled":false,"open_issues_count":12,"license":{{"key":"mit","name":"MIT License","spdx_id":"MIT","url":"https://api.forge.example/licenses/mit","node_id":"MDc6TGljZW5zZW1pdA=="}},"allow_forking":true,"is_template":false,"web_commit_signoff_required":false,"topics":["payments","api"],"forks":9,"open_issues":12,"watchers":80,"visibility":"private","default_branch":"main"}}"#,
         account("Acme"),
         links.join(",")
     )
@@ -182,8 +229,24 @@ fn repository() -> String {
 
 fn pull_request() -> String {
     let people = ["octoCat", "hubot_the_2nd", "monaLisa", "dev_one"].map(account);
+    let api = "https://api.forge.example/repos/acme/payments";
+    let links: Vec<String> = [
+        ("self", "/pulls/1347"),
+        ("issue", "/issues/1347"),
+        ("comments", "/issues/1347/comments"),
+        ("review_comments", "/pulls/1347/comments"),
+        ("review_comment", "/pulls/comments{/number}"),
+        ("commits", "/pulls/1347/commits"),
+        (
+            "statuses",
+            "/statuses/6dcb09b5b57875f334f61aebed695e2e4193db5e",
+        ),
+    ]
+    .iter()
+    .map(|(name, path)| format!(r#""{name}":{{"href":"{api}{path}"}}"#))
+    .collect();
     format!(
-        r#"{{"url":"https://api.forge.example/repos/acme/payments/pulls/1347","id":1934857261,"node_id":"MDExOlB1bGxSZXF1ZXN0MQ==","html_url":"https://forge.example/acme/payments/pull/1347","number":1347,"state":"closed","locked":false,"title":"Amaze \"new\" feature","user":{},"body":"Please pull these\nchanges in!","labels":[{{"id":208045946,"name":"bug","color":"f29513","default":true}}],"milestone":null,"created_at":"2024-03-01T09:00:00Z","updated_at":"2024-03-05T10:11:12Z","closed_at":"2024-03-05T10:11:12Z","merged_at":"2024-03-05T10:11:12Z","merge_commit_sha":"e5bd3914e2e596debea16f433f57875b5b90bcd6","assignee":{},"assignees":[{},{}],"requested_reviewers":[{},{}],"draft":false,"head":{{"label":"acme:feature","ref":"feature","sha":"6dcb09b5b57875f334f61aebed695e2e4193db5e","user":{},"repo":{}}},"base":{{"label":"acme:main","ref":"main","sha":"6dcb09b5b57875f334f61aebed695e2e4193db5e","user":{},"repo":{}}},"author_association":"MEMBER","merged":true,"comments":10,"commits":3,"additions":100,"deletions":3,"changed_files":5}}"#,
+        r#"{{"url":"https://api.forge.example/repos/acme/payments/pulls/1347","id":1934857261,"node_id":"MDExOlB1bGxSZXF1ZXN0MQ==","html_url":"https://forge.example/acme/payments/pull/1347","number":1347,"state":"closed","locked":false,"title":"Amaze \"new\" feature","user":{},"body":"*What*\nThe client retries with a growing pause, so that a restart of the gateway loses nothing.\n\n*How*\n- `Retry::after` holds the policy\n- timeouts of one call count as failures\n\nCloses #1301, see also the \"old\" attempt in #1289.\r\n","labels":[{{"id":208045946,"name":"bug","color":"f29513","default":true}}],"milestone":null,"created_at":"2024-03-01T09:00:00Z","updated_at":"2024-03-05T10:11:12Z","closed_at":"2024-03-05T10:11:12Z","merged_at":"2024-03-05T10:11:12Z","merge_commit_sha":"e5bd3914e2e596debea16f433f57875b5b90bcd6","assignee":{},"assignees":[{},{}],"requested_reviewers":[{},{}],"draft":false,"head":{{"label":"acme:feature","ref":"feature","sha":"6dcb09b5b57875f334f61aebed695e2e4193db5e","user":{},"repo":{}}},"base":{{"label":"acme:main","ref":"main","sha":"6dcb09b5b57875f334f61aebed695e2e4193db5e","user":{},"repo":{}}},"_links":{{{}}},"author_association":"MEMBER","auto_merge":null,"active_lock_reason":null,"mergeable":null,"rebaseable":null,"mergeable_state":"unknown","merged_by":{},"review_comments":4,"maintainer_can_modify":false,"merged":true,"comments":10,"commits":3,"additions":100,"deletions":3,"changed_files":5}}"#,
         people[0],
         people[1],
         people[1],
@@ -194,6 +257,8 @@ fn pull_request() -> String {
         repository(),
         people[0],
         repository(),
+        links.join(","),
+        people[3],
     )
 }
 
@@ -220,7 +285,7 @@ fn kubernetes() -> String {
         })
         .collect();
     format!(
-        r#"{{"apiVersion":"apps/v1","kind":"Deployment","metadata":{{"name":"payments","namespace":"production","uid":"8e1f2a9c-0b7d-4c3e-9a55-2f1c6d7e8f90","resourceVersion":"123456789","generation":12,"creationTimestamp":"2024-03-01T09:00:00Z","labels":{{"app":"payments","team":"core","tier":"backend"}},"annotations":{{"deployment.kubernetes.io/revision":"12"}},"managedFields":[{{"manager":"controller","operation":"Update","apiVersion":"apps/v1","fieldsV1":{{{}}}}}]}},"spec":{{"replicas":3,"selector":{{"matchLabels":{{"app":"payments"}}}},"template":{{"metadata":{{"labels":{{"app":"payments"}}}},"spec":{{"containers":[{}],"restartPolicy":"Always","serviceAccountName":"payments"}}}},"strategy":{{"type":"RollingUpdate","rollingUpdate":{{"maxSurge":"25%"}}}}}},"status":{{"observedGeneration":12,"replicas":3,"availableReplicas":3,"conditions":[{{"type":"Available","status":"True"}},{{"type":"Progressing","status":"True"}}]}}}}"#,
+        r#"{{"apiVersion":"apps/v1","kind":"Deployment","metadata":{{"name":"payments","namespace":"production","uid":"8e1f2a9c-0b7d-4c3e-9a55-2f1c6d7e8f90","resourceVersion":"123456789","generation":12,"creationTimestamp":"2024-03-01T09:00:00Z","labels":{{"app":"payments","team":"core","tier":"backend"}},"annotations":{{"deployment.kubernetes.io/revision":"12"}},"managedFields":[{{"manager":"controller","operation":"Update","apiVersion":"apps/v1","fieldsV1":{{{}}}}}]}},"spec":{{"replicas":3,"selector":{{"matchLabels":{{"app":"payments"}}}},"template":{{"metadata":{{"labels":{{"app":"payments"}}}},"spec":{{"containers":[{}],"volumes":[{{"name":"config","configMap":{{"name":"payments-config","defaultMode":420}}}},{{"name":"tls","secret":{{"secretName":"payments-tls","defaultMode":420}}}}],"restartPolicy":"Always","terminationGracePeriodSeconds":30,"dnsPolicy":"ClusterFirst","serviceAccountName":"payments","securityContext":{{"fsGroup":2000}},"schedulerName":"default-scheduler"}}}},"strategy":{{"type":"RollingUpdate","rollingUpdate":{{"maxSurge":"25%"}}}}}},"status":{{"observedGeneration":12,"replicas":3,"availableReplicas":3,"conditions":[{{"type":"Available","status":"True","lastUpdateTime":"2024-03-01T09:02:11Z","lastTransitionTime":"2024-03-01T09:02:11Z","reason":"MinimumReplicasAvailable","message":"Deployment has minimum availability."}},{{"type":"Progressing","status":"True","lastUpdateTime":"2024-03-05T10:11:12Z","lastTransitionTime":"2024-03-01T09:00:04Z","reason":"NewReplicaSetAvailable","message":"ReplicaSet has successfully progressed."}}]}}}}"#,
         fields.join(","),
         containers.join(",")
     )

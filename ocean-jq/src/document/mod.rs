@@ -5,21 +5,23 @@
 //! side; objects of many keys carry a sorted index, so lookups stay fast and hostile keys cannot
 //! make them quadratic. Nesting is limited, and parsing never recurses.
 
+mod objects;
 mod parse;
+mod scalars;
 mod scan;
 
 use std::rc::Rc;
 
+use objects::{Indexed, SCAN_LIMIT};
 pub use parse::ParseError;
-pub(crate) use parse::{Dialect, parse_lenient, special_number};
+pub(crate) use parse::{Dialect, parse_lenient};
+pub(crate) use scalars::special_number;
 
 use crate::value::{Key, Repr, Value};
 
-/// Up to this many entries an object is scanned, beyond it has a sorted index.
-const SCAN_LIMIT: usize = 24;
-
 /// One node; 16 bytes. Positions of strings and literals are into the text buffer.
 #[derive(Debug, Clone, Copy)]
+#[repr(u32)]
 pub(crate) enum Node {
     Null,
     Bool(bool),
@@ -63,8 +65,8 @@ pub(crate) enum Node {
 pub struct Document {
     text: String,
     nodes: Vec<Node>,
-    /// Per object of many keys: positions of its entries in order of their hashes and keys.
-    sorted: Vec<u32>,
+    /// The indexes of all objects of many keys.
+    sorted: Vec<Indexed>,
     root: Node,
 }
 
@@ -152,9 +154,10 @@ impl Document {
     pub fn heap_bytes(&self) -> usize {
         self.text.capacity()
             + self.nodes.capacity() * size_of::<Node>()
-            + self.sorted.capacity() * size_of::<u32>()
+            + self.sorted.capacity() * size_of::<Indexed>()
     }
 
+    #[inline(always)]
     fn node(&self, id: u32) -> Node {
         if id == ROOT {
             self.root
@@ -163,10 +166,12 @@ impl Document {
         }
     }
 
+    #[inline(always)]
     fn slice(&self, start: u32, len: u32) -> &str {
         &self.text[start as usize..start as usize + len as usize]
     }
 
+    #[inline(always)]
     fn value_of(&self, node: Node, id: u32) -> Value<'_> {
         Value(match node {
             Node::Null | Node::Index(_) => Repr::Null,
@@ -179,7 +184,8 @@ impl Document {
         })
     }
 
-    fn value(&self, id: u32) -> Value<'_> {
+    #[inline(always)]
+    pub(crate) fn value(&self, id: u32) -> Value<'_> {
         self.value_of(self.node(id), id)
     }
 
@@ -199,6 +205,16 @@ impl Document {
         }
     }
 
+    /// The nodes of the items of an array.
+    #[inline]
+    pub(crate) fn item_nodes(&self, id: u32) -> std::ops::Range<u32> {
+        match self.node(id) {
+            Node::Arr { start, len, .. } => start..start + len,
+            _ => 0..0,
+        }
+    }
+
+    #[inline]
     pub(crate) fn item(&self, id: u32, index: usize) -> Option<Value<'_>> {
         match self.node(id) {
             Node::Arr { start, len, .. } if index < len as usize => {
@@ -231,12 +247,18 @@ impl Document {
         }
     }
 
-    fn key_bytes(&self, start: u32, len: u32) -> &[u8] {
-        &self.text.as_bytes()[start as usize..start as usize + len as usize]
+    #[inline]
+    pub(crate) fn is_object(&self, id: u32) -> bool {
+        matches!(self.node(id), Node::Obj { .. })
     }
 
     /// The value under a key; `wanted` is the key's [`hash`].
     pub(crate) fn get(&self, id: u32, key: &str, wanted: u32) -> Option<Value<'_>> {
+        self.child(id, key, wanted).map(|child| self.value(child))
+    }
+
+    /// The node of the value under a key.
+    pub(crate) fn child(&self, id: u32, key: &str, wanted: u32) -> Option<u32> {
         let Node::Obj {
             start: first,
             len: count,
@@ -246,35 +268,26 @@ impl Document {
             return None;
         };
         if count as usize > SCAN_LIMIT {
-            return self.get_sorted(first, count, key, wanted);
+            return self.indexed_child(first, count, key, wanted);
         }
         let entries = &self.nodes[first as usize..first as usize + 2 * count as usize];
-        for (at, entry) in entries.chunks_exact(2).enumerate() {
-            if let Node::Str { start, len, hash } = entry[0]
-                && hash == wanted
-                && self.key_bytes(start, len) == key.as_bytes()
-            {
-                return Some(self.value_of(entry[1], first + 2 * at as u32 + 1));
-            }
-        }
-        None
+        let at = entries.chunks_exact(2).position(|entry| match entry[0] {
+            Node::Str { start, len, hash } => hash == wanted && self.slice(start, len) == key,
+            _ => false,
+        })?;
+        Some(first + 2 * at as u32 + 1)
     }
 
-    fn get_sorted(&self, first: u32, count: u32, key: &str, wanted: u32) -> Option<Value<'_>> {
+    fn indexed_child(&self, first: u32, count: u32, key: &str, wanted: u32) -> Option<u32> {
         let Node::Index(from) = self.nodes[first as usize - 1] else {
             return None;
         };
         let order = &self.sorted[from as usize..from as usize + count as usize];
-        let found =
-            order.binary_search_by(
-                |&position| match self.nodes[(first + 2 * position) as usize] {
-                    Node::Str { start, len, hash } => hash
-                        .cmp(&wanted)
-                        .then_with(|| self.key_bytes(start, len).cmp(key.as_bytes())),
-                    _ => std::cmp::Ordering::Less,
-                },
-            );
-        Some(self.value(first + 2 * order[found.ok()?] + 1))
+        let found = objects::find(order, wanted, |position| {
+            let entry = first + 2 * position as u32;
+            self.key_text(entry).cmp(key)
+        });
+        Some(first + 2 * found? as u32 + 1)
     }
 }
 
@@ -292,12 +305,17 @@ pub(crate) fn hash_bytes(bytes: &[u8]) -> u32 {
             .first_chunk::<8>()
             .map_or(0, |chunk| u64::from_le_bytes(*chunk))
     };
-    let mixed = if len >= 8 {
-        word(0) ^ word(len - 8).rotate_left(29)
-    } else {
-        bytes
-            .iter()
-            .fold(0, |sum: u64, &byte| sum << 8 | u64::from(byte))
+    let half = |from: usize| -> u64 {
+        bytes[from..]
+            .first_chunk::<4>()
+            .map_or(0, |chunk| u64::from(u32::from_le_bytes(*chunk)))
+    };
+    let mixed = match *bytes {
+        [] => 0,
+        [first, .., last] if len < 4 => u64::from_le_bytes([first, bytes[1], last, 0, 0, 0, 0, 0]),
+        [first] => u64::from(first),
+        _ if len < 8 => half(0) | half(len - 4) << 32,
+        _ => word(0) ^ word(len - 8).rotate_left(29),
     };
     let spread = (mixed ^ (len as u64) << 56).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (spread >> 32) as u32
@@ -347,7 +365,8 @@ impl Document {
                 }
                 let count = children.len() / 2;
                 if count > SCAN_LIMIT {
-                    self.index_children(&children);
+                    self.nodes.push(Node::Index(self.sorted.len() as u32));
+                    objects::index(&children, &self.text, &mut self.sorted);
                 }
                 let (start, _) = self.append(&mut children);
                 let extent = value.to_json_string().len() as u32;
@@ -365,17 +384,6 @@ impl Document {
         let len = children.len() as u32;
         self.nodes.append(children);
         (start, len)
-    }
-
-    fn index_children(&mut self, children: &[Node]) {
-        let mut order: Vec<u32> = (0..children.len() as u32 / 2).collect();
-        let key = |position: &u32| match children[2 * *position as usize] {
-            Node::Str { start, len, hash } => (hash, self.key_bytes(start, len)),
-            _ => (0, &[][..]),
-        };
-        order.sort_by(|left, right| key(left).cmp(&key(right)));
-        self.nodes.push(Node::Index(self.sorted.len() as u32));
-        self.sorted.append(&mut order);
     }
 
     fn copy_text(&mut self, text: &str) -> (u32, u32) {

@@ -49,6 +49,26 @@ impl Step {
 impl<'a> Ctx<'a> {
     /// Follows constant steps, none of which is optional.
     pub(super) fn walk_steps(&mut self, steps: &'a [Step], input: Value<'a>) -> Res<'a> {
+        let Repr::ObjRef(document, mut node) = input.0 else {
+            return self.walk_values(steps, input);
+        };
+        // From node to node of a document, as far as there are objects; most paths end here.
+        let mut rest = steps;
+        while let [Step::Key { name, hash, .. }, after @ ..] = rest
+            && document.is_object(node)
+        {
+            match document.child(node, name, *hash) {
+                Some(child) => (node, rest) = (child, after),
+                None => return self.walk_values(after, Value::NULL),
+            }
+        }
+        if rest.is_empty() {
+            return Ok(document.value(node));
+        }
+        self.walk_values(rest, document.value(node))
+    }
+
+    fn walk_values(&mut self, steps: &'a [Step], input: Value<'a>) -> Res<'a> {
         let mut value = input;
         for step in steps {
             value = self.step(step, value)?;

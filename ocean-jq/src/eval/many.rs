@@ -3,7 +3,7 @@
 use super::one::{closure, object_key};
 use super::{Closure, Ctx, Env, Flow, Frame, Out, Stop};
 use crate::node::{Binding, Node, Op, Pattern, PatternEntry, Piece};
-use crate::value::{Map, Value};
+use crate::value::{Map, Repr, Value};
 
 /// What runs with the frame of a binding.
 pub(super) type WithEnv<'o, 'a> = &'o mut dyn FnMut(&mut Ctx<'a>, &Env<'_, 'a>) -> Flow<'a>;
@@ -35,6 +35,10 @@ impl<'a> Ctx<'a> {
                 Some(value) => out(self, value),
                 None => Ok(()),
             },
+            Op::If { test, .. } if test.single => {
+                let branch = self.chosen(node, env, &input)?;
+                self.many(branch, env, input, out)
+            }
             Op::If {
                 test,
                 then,
@@ -82,6 +86,10 @@ impl<'a> Ctx<'a> {
         let mut value = input;
         let mut parts = parts.iter();
         while let Some(part) = parts.next() {
+            let part = self.chosen(part, env, &value)?;
+            if part.is_identity() {
+                continue;
+            }
             if part.single {
                 value = self.one(part, env, value)?;
                 continue;
@@ -103,6 +111,13 @@ impl<'a> Ctx<'a> {
         input: Value<'a>,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
+        if let Repr::ArrRef(document, array) = input.0 {
+            for item in document.item_nodes(array) {
+                self.work(1)?;
+                out(self, document.value(item))?;
+            }
+            return Ok(());
+        }
         let Some(len) = input.len() else {
             if optional {
                 return Ok(());
@@ -121,6 +136,28 @@ impl<'a> Ctx<'a> {
         Ok(())
     }
 
+    /// The branch that a test with one outcome leads to, as in `select`; else the node itself.
+    #[inline]
+    fn chosen(
+        &mut self,
+        mut node: &'a Node,
+        env: &Env<'_, 'a>,
+        input: &Value<'a>,
+    ) -> Result<&'a Node, Stop<'a>> {
+        while let Op::If {
+            test,
+            then,
+            otherwise,
+        } = &node.op
+            && test.single
+        {
+            self.tick()?;
+            let verdict = self.one(test, env, input.clone())?.is_truthy();
+            node = if verdict { then } else { otherwise };
+        }
+        Ok(node)
+    }
+
     #[inline(never)]
     fn many_if(
         &mut self,
@@ -131,10 +168,6 @@ impl<'a> Ctx<'a> {
         input: Value<'a>,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
-        if test.single {
-            let verdict = self.one(test, env, input.clone())?.is_truthy();
-            return self.many(if verdict { then } else { otherwise }, env, input, out);
-        }
         self.many(test, env, input.clone(), &mut |ctx, verdict| {
             let branch = if verdict.is_truthy() { then } else { otherwise };
             ctx.many(branch, env, input.clone(), out)

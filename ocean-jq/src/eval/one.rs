@@ -69,11 +69,14 @@ impl<'a> Ctx<'a> {
     }
 
     fn pipe_one(&mut self, parts: &'a [Node], env: &Env<'_, 'a>, input: Value<'a>) -> Res<'a> {
+        let Some((last, parts)) = parts.split_last() else {
+            return Ok(input);
+        };
         let mut value = input;
         for part in parts {
             value = self.one(part, env, value)?;
         }
-        Ok(value)
+        self.one(last, env, value)
     }
 
     #[inline(never)]

@@ -100,17 +100,22 @@ impl<'a> Ctx<'a> {
         Ok(Value::array(left.items().chain(right.items()).collect()))
     }
 
-    fn merge_shallow(&mut self, left: Value<'a>, right: Value<'a>) -> Res<'a> {
+    fn merge_shallow(&mut self, mut left: Value<'a>, right: Value<'a>) -> Res<'a> {
         let right_len = right.len().unwrap_or(0);
         if right_len == 0 {
             return Ok(left);
         }
-        let mut map = self.take_map(left)?;
         self.charge(right_len * size_of::<(Key<'_>, Value<'_>)>())?;
         self.work(right_len / 4)?;
-        for (key, value) in right.entries() {
-            map.insert(key, value);
+        if let Repr::ObjOwn(mut cell) = left.0 {
+            if let Some(own) = Rc::get_mut(&mut cell) {
+                own.map.extend(&right);
+                return Ok(Value(Repr::ObjOwn(cell)));
+            }
+            left = Value(Repr::ObjOwn(cell));
         }
+        let mut map = self.take_map(left)?;
+        map.extend(&right);
         Ok(Value::object(map))
     }
 

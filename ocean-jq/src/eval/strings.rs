@@ -7,7 +7,7 @@ use super::{Ctx, Env, Flow, Out, Res, Stop, type_error};
 use crate::builtins::formats;
 use crate::limits::LimitKind;
 use crate::node::{Format, Node, Op, RegexAction};
-use crate::regex::{Found, Regex, RegexError, SearchFlags};
+use crate::regex::{Found, Regex, RegexCell, RegexError, SearchFlags};
 use crate::value::{Key, Kind, Map, Repr, Value};
 
 impl<'a> Ctx<'a> {
@@ -71,8 +71,8 @@ impl<'a> Ctx<'a> {
 // === Regular expressions ===
 
 /// Evaluated arguments of a regex builtin.
-struct Search<'a> {
-    regex: Arc<Regex>,
+struct Search<'s, 'a> {
+    regex: &'s Regex,
     text: Value<'a>,
     flags: SearchFlags,
 }
@@ -85,9 +85,23 @@ impl<'a> Ctx<'a> {
         env: &Env<'_, 'a>,
         input: Value<'a>,
     ) -> Res<'a> {
-        let Op::Regex { regex, flags, .. } = &node.op else {
+        let Op::Regex {
+            action,
+            regex,
+            flags,
+            cell,
+        } = &node.op
+        else {
             return Ok(Value::NULL);
         };
+        // Constants that are compiled already need no second look.
+        if regex.constant().is_some()
+            && flags.constant().is_some()
+            && let Some((regex, flags)) = cell.constant(self.regex_backtracks)
+        {
+            check_text(&input)?;
+            return self.act(*action, regex, flags, input);
+        }
         let flags = self.one(flags, env, input.clone())?;
         let regex = self.one(regex, env, input.clone())?;
         self.run_regex(node, input, &regex, &flags)
@@ -150,18 +164,19 @@ impl<'a> Ctx<'a> {
             return Ok(Value::NULL);
         };
         let (regex, flags) = self.regex_arguments(*action, regex, flags)?;
-        if input.kind() != Kind::String {
-            return Err(type_error(
-                &input,
-                "cannot be matched, as it is not a string",
-            ));
-        }
-        let pattern = super::access::need_string(&regex)?;
-        let flags_text = match flags.kind() {
-            Kind::Null => "",
-            _ => super::access::need_string(&flags)?,
-        };
-        let search = self.prepare(pattern, flags_text, Some(cell), input.clone())?;
+        check_text(&input)?;
+        let (regex, flags) = self.prepare(&regex, &flags, cell)?;
+        self.act(*action, &regex, flags, input)
+    }
+
+    fn act(
+        &mut self,
+        action: RegexAction,
+        regex: &Regex,
+        flags: SearchFlags,
+        text: Value<'a>,
+    ) -> Res<'a> {
+        let search = Search { regex, text, flags };
         match action {
             RegexAction::Test => self.regex_test(&search),
             RegexAction::Match => self.regex_matches(&search),
@@ -205,25 +220,26 @@ impl<'a> Ctx<'a> {
         }
     }
 
+    /// The compiled regex, from where it is kept if it has been compiled before.
     fn prepare(
         &mut self,
-        pattern: &str,
-        flags_text: &str,
-        cell: Option<&crate::regex::RegexCell>,
-        text: Value<'a>,
-    ) -> Result<Search<'a>, Stop<'a>> {
+        regex: &Value<'a>,
+        flags: &Value<'a>,
+        cell: &RegexCell,
+    ) -> Result<(Arc<Regex>, SearchFlags), Stop<'a>> {
+        let pattern = super::access::need_string(regex)?;
+        let flags_text = match flags.kind() {
+            Kind::Null => "",
+            _ => super::access::need_string(flags)?,
+        };
         let flags = SearchFlags::parse(flags_text)
             .ok_or_else(|| Stop::message(format!("{flags_text} is not a valid modifier string")))?;
-        if let Some(regex) = cell.and_then(|cell| cell.get(pattern, flags, self.regex_backtracks)) {
-            return Ok(Search { regex, text, flags });
+        if let Some(regex) = cell.get(pattern, flags, self.regex_backtracks) {
+            return Ok((regex, flags));
         }
         let key = format!("{}/{pattern}", flags.syntax_key());
         if let Some((_, regex)) = self.regexes.iter().find(|(known, _)| *known == key) {
-            return Ok(Search {
-                regex: Arc::clone(regex),
-                text,
-                flags,
-            });
+            return Ok((Arc::clone(regex), flags));
         }
         // Compiling is far more work than a step, and keeps memory.
         self.work(200 + pattern.len() * 4)?;
@@ -231,20 +247,18 @@ impl<'a> Ctx<'a> {
         let regex = Regex::compile(pattern, flags, self.regex_backtracks)
             .map_err(|message| Stop::message(format!("Regex failure: {message}")))?;
         let regex = Arc::new(regex);
-        if let Some(cell) = cell {
-            cell.keep(pattern, &regex);
-        }
+        cell.keep(pattern, flags, &regex);
         if self.regexes.len() >= 32 {
             self.regexes.remove(0);
         }
         self.regexes.push((key, Arc::clone(&regex)));
-        Ok(Search { regex, text, flags })
+        Ok((regex, flags))
     }
 
     /// Every match, or only the first one without the global flag.
     fn each_match(
         &mut self,
-        search: &Search<'a>,
+        search: &Search<'_, 'a>,
         found: &mut dyn FnMut(&mut Ctx<'a>, &Found) -> Flow<'a>,
     ) -> Flow<'a> {
         let text = search.text.as_str().unwrap_or_default();
@@ -280,7 +294,7 @@ impl<'a> Ctx<'a> {
         }
     }
 
-    fn regex_test(&mut self, search: &Search<'a>) -> Res<'a> {
+    fn regex_test(&mut self, search: &Search<'_, 'a>) -> Res<'a> {
         let text = search.text.as_str().unwrap_or_default();
         self.work(text.len() / 64)?;
         search
@@ -290,7 +304,7 @@ impl<'a> Ctx<'a> {
             .map_err(regex_stop)
     }
 
-    fn regex_matches(&mut self, search: &Search<'a>) -> Res<'a> {
+    fn regex_matches(&mut self, search: &Search<'_, 'a>) -> Res<'a> {
         let mut matches = Vec::new();
         let mut cursor = Cursor::new(search.text.as_str().unwrap_or_default());
         self.each_match(search, &mut |ctx, hit| {
@@ -302,7 +316,7 @@ impl<'a> Ctx<'a> {
 
     fn match_object(
         &mut self,
-        search: &Search<'a>,
+        search: &Search<'_, 'a>,
         hit: &Found,
         cursor: &mut Cursor<'_>,
     ) -> Res<'a> {
@@ -369,16 +383,16 @@ impl<'a> Ctx<'a> {
         self.object(map)
     }
 
-    fn regex_captures(&mut self, search: &Search<'a>) -> Res<'a> {
+    fn regex_captures(&mut self, search: &Search<'_, 'a>) -> Res<'a> {
         let mut objects = Vec::new();
         self.each_match(search, &mut |ctx, hit| {
-            objects.push(ctx.capture_object(&search.regex, &search.text, hit)?);
+            objects.push(ctx.capture_object(search.regex, &search.text, hit)?);
             ctx.charge_items(1)
         })?;
         self.array(objects)
     }
 
-    fn regex_scan(&mut self, search: &Search<'a>) -> Res<'a> {
+    fn regex_scan(&mut self, search: &Search<'_, 'a>) -> Res<'a> {
         let mut items = Vec::new();
         self.each_match(search, &mut |ctx, hit| {
             let (start, end) = hit.whole();
@@ -399,7 +413,7 @@ impl<'a> Ctx<'a> {
         self.array(items)
     }
 
-    fn regex_split(&mut self, search: &Search<'a>) -> Res<'a> {
+    fn regex_split(&mut self, search: &Search<'_, 'a>) -> Res<'a> {
         let mut items = Vec::new();
         let mut from = 0;
         self.each_match(search, &mut |ctx, hit| {
@@ -457,24 +471,19 @@ impl<'a> Ctx<'a> {
         else {
             return Ok(());
         };
-        if input.kind() != Kind::String {
-            return Err(type_error(
-                input,
-                "cannot be matched, as it is not a string",
-            ));
-        }
-        let pattern = super::access::need_string(regex)?;
-        let flags = match flags.kind() {
-            Kind::Null => "",
-            _ => super::access::need_string(flags)?,
+        check_text(input)?;
+        let (regex, flags) = self.prepare(regex, flags, cell)?;
+        let search = Search {
+            regex: &regex,
+            text: input.clone(),
+            flags,
         };
-        let search = self.prepare(pattern, flags, Some(cell), input.clone())?;
         let mut texts: Vec<Option<Value<'a>>> = Vec::new();
         let mut previous = 0;
         self.each_match(&search, &mut |ctx, hit| {
             let (start, end) = hit.whole();
             let gap = ctx.substring(input, previous.min(start), start)?;
-            let captures = ctx.capture_object(&search.regex, input, hit)?;
+            let captures = ctx.capture_object(search.regex, input, hit)?;
             let mut at = 0;
             ctx.many(replacement, env, captures, &mut |ctx, insert| {
                 if at == texts.len() {
@@ -505,6 +514,13 @@ impl<'a> Ctx<'a> {
             out(self, text)?;
         }
         Ok(())
+    }
+}
+
+fn check_text<'a>(text: &Value<'a>) -> Flow<'a> {
+    match text.kind() {
+        Kind::String => Ok(()),
+        _ => Err(type_error(text, "cannot be matched, as it is not a string")),
     }
 }
 

@@ -3,10 +3,12 @@
 //! Patterns are rewritten first: the two engines differ in what `$`, `^`, classes, braces and
 //! escapes mean. Searching has a limit on backtracking; exceeding it is an error, never a hang.
 
+mod literal;
 mod translate;
 
 use std::sync::{Arc, OnceLock};
 
+use literal::Literal;
 use translate::{Anchors, Translation};
 
 /// Size of a compiled automaton; larger patterns are refused.
@@ -29,6 +31,8 @@ pub(crate) struct SearchFlags {
 /// A compiled pattern.
 #[derive(Debug)]
 pub(crate) struct Regex {
+    /// The whole pattern, when it is a mere text: testing for that needs no engine.
+    literal: Option<Literal>,
     translation: Translation,
     flags: SearchFlags,
     /// For texts that do not end in a newline: `$` is simply the end.
@@ -54,7 +58,14 @@ pub(crate) enum RegexError {
 
 /// The place in a program where the regex of a node is kept once it is compiled.
 #[derive(Debug, Default)]
-pub(crate) struct RegexCell(OnceLock<(String, Arc<Regex>)>);
+pub(crate) struct RegexCell(OnceLock<Kept>);
+
+#[derive(Debug)]
+struct Kept {
+    pattern: Box<str>,
+    flags: SearchFlags,
+    regex: Arc<Regex>,
+}
 
 // === impl SearchFlags ===
 
@@ -75,6 +86,15 @@ impl SearchFlags {
             }
         }
         Some(flags)
+    }
+
+    /// Whether no flag changes what a text of plain characters means.
+    fn is_plain(self) -> bool {
+        let plain = SearchFlags {
+            dot_all: self.dot_all,
+            ..SearchFlags::default()
+        };
+        self.same_syntax(plain)
     }
 
     fn same_syntax(self, other: SearchFlags) -> bool {
@@ -111,6 +131,7 @@ impl Regex {
     ) -> Result<Regex, String> {
         let translation = translate::translate(pattern, flags.extended)?;
         let regex = Regex {
+            literal: flags.is_plain().then(|| Literal::of(pattern)).flatten(),
             translation,
             flags,
             plain: OnceLock::new(),
@@ -219,6 +240,9 @@ impl Regex {
 
     /// Whether there is a match at all.
     pub(crate) fn is_match(&self, text: &str) -> Result<bool, RegexError> {
+        if let Some(literal) = &self.literal {
+            return Ok(literal.is_in(text));
+        }
         self.engine(text)?
             .is_match(text)
             .map_err(|error| search_error(&error))
@@ -278,6 +302,12 @@ impl Found {
 // === impl RegexCell ===
 
 impl RegexCell {
+    /// What is kept, for a node whose regex and flags never change.
+    pub(crate) fn constant(&self, backtracks: usize) -> Option<(&Regex, SearchFlags)> {
+        let kept = self.0.get()?;
+        (kept.regex.backtracks == backtracks).then_some((&*kept.regex, kept.flags))
+    }
+
     /// The kept regex, when it is the one asked for.
     pub(crate) fn get(
         &self,
@@ -285,14 +315,19 @@ impl RegexCell {
         flags: SearchFlags,
         backtracks: usize,
     ) -> Option<Arc<Regex>> {
-        let (kept, regex) = self.0.get()?;
-        let same =
-            kept == pattern && regex.flags.same_syntax(flags) && regex.backtracks == backtracks;
-        same.then(|| Arc::clone(regex))
+        let kept = self.0.get()?;
+        let same = *kept.pattern == *pattern
+            && kept.flags.same_syntax(flags)
+            && kept.regex.backtracks == backtracks;
+        same.then(|| Arc::clone(&kept.regex))
     }
 
     /// Keeps the regex, unless another one is kept already.
-    pub(crate) fn keep(&self, pattern: &str, regex: &Arc<Regex>) {
-        let _ = self.0.set((pattern.to_owned(), Arc::clone(regex)));
+    pub(crate) fn keep(&self, pattern: &str, flags: SearchFlags, regex: &Arc<Regex>) {
+        let _ = self.0.set(Kept {
+            pattern: pattern.into(),
+            flags,
+            regex: Arc::clone(regex),
+        });
     }
 }

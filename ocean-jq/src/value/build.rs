@@ -145,7 +145,7 @@ impl<'a> Value<'a> {
                 Some(depth) => {
                     let mut map = serde_json::Map::with_capacity(self.len().unwrap_or(0));
                     for (key, value) in self.entries() {
-                        map.insert(key.to_string(), value.to_serde_within(depth));
+                        map.insert((*key).to_owned(), value.to_serde_within(depth));
                     }
                     serde_json::Value::Object(map)
                 }

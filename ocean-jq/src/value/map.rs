@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
@@ -130,9 +131,27 @@ impl<'a> Map<'a> {
 
     /// Replaces the value of a key in its place, or adds the key at the end.
     pub(crate) fn insert(&mut self, key: Key<'a>, value: Value<'a>) {
+        if let Some(index) = &mut self.index {
+            match index.entry(key) {
+                Entry::Occupied(known) => self.entries[*known.get()].1 = value,
+                Entry::Vacant(vacant) => {
+                    let key = vacant.key().clone();
+                    vacant.insert(self.entries.len());
+                    self.entries.push((key, value));
+                }
+            }
+            return;
+        }
         match self.position(&key) {
             Some(position) => self.entries[position].1 = value,
             None => self.push_unique(key, value),
+        }
+    }
+
+    /// Inserts every entry of an object.
+    pub(crate) fn extend(&mut self, object: &Value<'a>) {
+        for (key, value) in object.entries() {
+            self.insert(key, value);
         }
     }
 

@@ -73,6 +73,7 @@ pub struct Value<'a>(pub(crate) Repr<'a>);
 
 /// The representation; flat, so that a value stays three words long.
 #[derive(Clone)]
+#[repr(u64)]
 pub(crate) enum Repr<'a> {
     Null,
     Bool(bool),
