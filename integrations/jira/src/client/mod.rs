@@ -93,7 +93,7 @@ impl JiraClient {
     /// Why Jira cannot be used.
     pub async fn probe(&self) -> Result<(), JiraError> {
         let url = self.url(Api::Platform, &["myself"]).await?;
-        self.send(Request::get(&url)).await.map(drop)
+        self.send(Request::get(url)).await.map(drop)
     }
 
     // === Requests ===
@@ -119,15 +119,16 @@ impl JiraClient {
 
     async fn send(&self, request: Request) -> Result<Response, JiraError> {
         let token = self.auth.token();
-        let mut answer = self
-            .http
-            .send(self.auth.authorize(request.clone(), &token))
-            .await;
+        // Only a token in a file can be another one when it is refused.
+        let again = self.auth.is_oauth().then(|| request.clone());
+        let mut answer = self.http.send(self.auth.authorize(request, &token)).await;
         let refused = |answer: &Result<_, HttpError>| {
             answer.as_ref().err().and_then(HttpError::status) == Some(StatusCode::UNAUTHORIZED)
         };
-        if refused(&answer) {
-            // The token in the file may have been renewed while the request was under way.
+        if let Some(request) = again
+            && refused(&answer)
+        {
+            // It may have been renewed while the request was under way.
             let fresh = self.auth.token();
             if fresh != token {
                 answer = self.http.send(self.auth.authorize(request, &fresh)).await;
@@ -147,7 +148,7 @@ impl JiraClient {
 
     // === Addresses ===
 
-    async fn url(&self, api: Api, segments: &[&str]) -> Result<String, JiraError> {
+    async fn url(&self, api: Api, segments: &[&str]) -> Result<Url, JiraError> {
         let (base, path): (_, &[&str]) = match (api, self.auth.is_oauth()) {
             (Api::Platform, _) => (&self.site, &["rest", "api", "3"]),
             (Api::Agile, false) => (&self.site, &["rest", "agile", "1.0"]),
@@ -177,7 +178,7 @@ impl JiraClient {
                 &["oauth", "token", "accessible-resources"],
                 &[],
             );
-            let sites: Vec<Site> = self.read(Request::get(&url)).await?;
+            let sites: Vec<Site> = self.read(Request::get(url)).await?;
             let host = self.site.as_str().trim_end_matches('/');
             let named = |site: &&Site| site.url.trim_end_matches('/') == host;
             match sites.iter().find(named) {

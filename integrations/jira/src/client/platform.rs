@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use ocean_core::{Raw, http::Request};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Api, JiraClient, JiraError, ProjectRef, jql};
 use crate::{
@@ -44,6 +44,19 @@ impl JiraClient {
         fields: &[&str],
         expand: Option<&str>,
     ) -> Result<Option<Raw>, JiraError> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Search<'a> {
+            jql: &'a str,
+            max_results: u32,
+            fields: &'a [&'a str],
+            /// Without it the search may still show the issue as it was before the event.
+            reconcile_issues: [Id; 1],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            expand: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            next_page_token: Option<String>,
+        }
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Page {
@@ -53,18 +66,16 @@ impl JiraClient {
         }
 
         let url = self.url(Api::Platform, &["search", "jql"]).await?;
-        let mut body = serde_json::json!({
-            "jql": jql::restrict(jql, &issue.key),
-            "maxResults": 1,
-            "fields": fields,
-            // Without it the search may still show the issue as it was before the event.
-            "reconcileIssues": [issue.id],
-        });
-        if let Some(expand) = expand {
-            body["expand"] = expand.into();
-        }
+        let mut search = Search {
+            jql: &jql::restrict(jql, &issue.key),
+            max_results: 1,
+            fields,
+            reconcile_issues: [issue.id],
+            expand,
+            next_page_token: None,
+        };
         loop {
-            let request = Request::post(&url).json(&body).repeatable(true);
+            let request = Request::post(url.clone()).json(&search).repeatable(true);
             let page = match self.send(request).await {
                 Ok(response) => response.json::<Page>()?,
                 // Jira refuses a JQL that names an issue it does not have, instead of finding
@@ -82,7 +93,7 @@ impl JiraClient {
             }
             // A page may be empty though others follow.
             match page.next_page_token {
-                Some(token) => body["nextPageToken"] = token.into(),
+                Some(token) => search.next_page_token = Some(token),
                 None => return Ok(None),
             }
         }
@@ -98,7 +109,7 @@ impl JiraClient {
             key: IssueKey,
         }
         let url = self.url(Api::Platform, &["issue", &id.to_string()]).await?;
-        let found = self.find(Request::get(&url).query("fields", "key")).await?;
+        let found = self.find(Request::get(url).query("fields", "key")).await?;
         let issue = found.map(|response| response.json::<Issue>()).transpose()?;
         Ok(issue.map(|Issue { key }| IssueRef { id, key }))
     }
@@ -117,7 +128,7 @@ impl JiraClient {
         let url = self
             .url(Api::Platform, &["issue", &issue, "worklog", &id])
             .await?;
-        let request = expanded(Request::get(&url), params.expand.as_deref());
+        let request = expanded(Request::get(url), params.expand.as_deref());
         self.find_raw(request).await
     }
 
@@ -132,7 +143,7 @@ impl JiraClient {
     ) -> Result<Option<Raw>, JiraError> {
         let expand = selector.expand.as_deref();
         let url = self.url(Api::Platform, &["project", key.as_str()]).await?;
-        let Some(project) = self.find_raw(expanded(Request::get(&url), expand)).await? else {
+        let Some(project) = self.find_raw(expanded(Request::get(url), expand)).await? else {
             return Ok(None);
         };
         let wants_insight = expand.is_some_and(|e| e.split(',').any(|e| e.trim() == "insight"));
@@ -153,7 +164,7 @@ impl JiraClient {
             values: Vec<Insight>,
         }
         let url = self.url(Api::Platform, &["project", "search"]).await?;
-        let request = Request::get(&url)
+        let request = Request::get(url)
             .query("keys", key.as_str())
             .query("expand", "insight");
         let page = match self.find(request).await? {
@@ -169,7 +180,7 @@ impl JiraClient {
     /// See [`JiraError`].
     pub async fn user(&self, account_id: &str) -> Result<Option<Raw>, JiraError> {
         let url = self.url(Api::Platform, &["user"]).await?;
-        self.find_raw(Request::get(&url).query("accountId", account_id))
+        self.find_raw(Request::get(url).query("accountId", account_id))
             .await
     }
 
@@ -186,7 +197,7 @@ impl JiraClient {
         let url = self
             .url(Api::Platform, &["version", &id.to_string()])
             .await?;
-        let Some(version) = self.find_raw(Request::get(&url)).await? else {
+        let Some(version) = self.find_raw(Request::get(url)).await? else {
             return Ok(None);
         };
         let project = read::<Version>(&version).project_id;
@@ -208,7 +219,7 @@ impl JiraClient {
         let url = self
             .url(Api::Platform, &["project", &project.to_string()])
             .await?;
-        let key = match self.find(Request::get(&url)).await? {
+        let key = match self.find(Request::get(url)).await? {
             Some(response) => Some(response.json::<ProjectRef>()?.key),
             None => None,
         };
