@@ -34,7 +34,7 @@ mod throttle;
 
 pub use client::HttpClient;
 pub use error::HttpError;
-pub use request::{Address, Request};
+pub use request::Request;
 pub use response::Response;
 pub(crate) use retry::{backoff, parse_hint};
 pub use throttle::Throttle;

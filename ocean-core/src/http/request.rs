@@ -22,39 +22,12 @@ pub struct Request {
     pub(super) max_retries: Option<u32>,
 }
 
-/// Where a request goes: text that must be an absolute URL, or one that was read already.
-pub trait Address {
-    /// The URL.
-    ///
-    /// # Errors
-    /// [`HttpError::Invalid`]: the text is not an absolute URL.
-    fn into_url(self) -> Result<Url, HttpError>;
-}
-
-impl Address for Url {
-    fn into_url(self) -> Result<Url, HttpError> {
-        Ok(self)
-    }
-}
-
-impl Address for &str {
-    fn into_url(self) -> Result<Url, HttpError> {
-        Url::parse(self)
-            .map_err(|error| HttpError::invalid(format!("`{self}` is not a URL: {error}")))
-    }
-}
-
-impl Address for &String {
-    fn into_url(self) -> Result<Url, HttpError> {
-        self.as_str().into_url()
-    }
-}
-
 impl Request {
     /// A request with this method to this absolute URL.
-    pub fn new(method: Method, url: impl Address) -> Self {
+    pub fn new(method: Method, url: &str) -> Self {
         Self {
-            url: url.into_url(),
+            url: Url::parse(url)
+                .map_err(|error| HttpError::invalid(format!("`{url}` is not a URL: {error}"))),
             headers: HeaderMap::new(),
             body: Bytes::new(),
             timeout: None,
@@ -66,27 +39,27 @@ impl Request {
     }
 
     /// A GET request.
-    pub fn get(url: impl Address) -> Self {
+    pub fn get(url: &str) -> Self {
         Self::new(Method::GET, url)
     }
 
     /// A POST request. It is not repeated unless [`repeatable`](Self::repeatable) says so.
-    pub fn post(url: impl Address) -> Self {
+    pub fn post(url: &str) -> Self {
         Self::new(Method::POST, url)
     }
 
     /// A PUT request.
-    pub fn put(url: impl Address) -> Self {
+    pub fn put(url: &str) -> Self {
         Self::new(Method::PUT, url)
     }
 
     /// A PATCH request. It is not repeated unless [`repeatable`](Self::repeatable) says so.
-    pub fn patch(url: impl Address) -> Self {
+    pub fn patch(url: &str) -> Self {
         Self::new(Method::PATCH, url)
     }
 
     /// A DELETE request.
-    pub fn delete(url: impl Address) -> Self {
+    pub fn delete(url: &str) -> Self {
         Self::new(Method::DELETE, url)
     }
 

@@ -15,7 +15,7 @@ impl JiraClient {
     /// See [`JiraError`].
     pub async fn board(&self, id: Id) -> Result<Option<Raw>, JiraError> {
         let url = self.url(Api::Agile, &["board", &id.to_string()]).await?;
-        let Some(board) = self.find_raw(Request::get(url)).await? else {
+        let Some(board) = self.find_raw(Request::get(&url)).await? else {
             return Ok(None);
         };
         let keys = self.project_keys(id).await?;
@@ -35,7 +35,7 @@ impl JiraClient {
             .await?;
         let mut keys = Vec::new();
         loop {
-            let request = Request::get(url.clone())
+            let request = Request::get(&url)
                 .query("maxResults", PAGE.to_string())
                 .query("startAt", keys.len().to_string());
             // A board whose projects cannot be listed is a board without projects, not a deleted
@@ -58,6 +58,6 @@ impl JiraClient {
     /// See [`JiraError`].
     pub async fn sprint(&self, id: Id) -> Result<Option<Raw>, JiraError> {
         let url = self.url(Api::Agile, &["sprint", &id.to_string()]).await?;
-        self.find_raw(Request::get(url)).await
+        self.find_raw(Request::get(&url)).await
     }
 }

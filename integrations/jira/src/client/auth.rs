@@ -52,12 +52,12 @@ pub(super) enum Api {
 }
 
 /// `base` followed by `path` and `segments`, each part of them encoded.
-pub(super) fn join(base: &Url, path: &[&str], segments: &[&str]) -> Url {
+pub(super) fn join(base: &Url, path: &[&str], segments: &[&str]) -> String {
     let mut url = base.clone();
     url.path_segments_mut()
         .expect("checked to be http or https when the client was made")
         .pop_if_empty()
         .extend(path)
         .extend(segments);
-    url
+    url.into()
 }

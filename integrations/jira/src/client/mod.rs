@@ -93,7 +93,7 @@ impl JiraClient {
     /// Why Jira cannot be used.
     pub async fn probe(&self) -> Result<(), JiraError> {
         let url = self.url(Api::Platform, &["myself"]).await?;
-        self.send(Request::get(url)).await.map(drop)
+        self.send(Request::get(&url)).await.map(drop)
     }
 
     // === Requests ===
@@ -148,7 +148,7 @@ impl JiraClient {
 
     // === Addresses ===
 
-    async fn url(&self, api: Api, segments: &[&str]) -> Result<Url, JiraError> {
+    async fn url(&self, api: Api, segments: &[&str]) -> Result<String, JiraError> {
         let (base, path): (_, &[&str]) = match (api, self.auth.is_oauth()) {
             (Api::Platform, _) => (&self.site, &["rest", "api", "3"]),
             (Api::Agile, false) => (&self.site, &["rest", "agile", "1.0"]),
@@ -178,7 +178,7 @@ impl JiraClient {
                 &["oauth", "token", "accessible-resources"],
                 &[],
             );
-            let sites: Vec<Site> = self.read(Request::get(url)).await?;
+            let sites: Vec<Site> = self.read(Request::get(&url)).await?;
             let host = self.site.as_str().trim_end_matches('/');
             let named = |site: &&Site| site.url.trim_end_matches('/') == host;
             match sites.iter().find(named) {

@@ -75,7 +75,7 @@ impl JiraClient {
             next_page_token: None,
         };
         loop {
-            let request = Request::post(url.clone()).json(&search).repeatable(true);
+            let request = Request::post(&url).json(&search).repeatable(true);
             let page = match self.send(request).await {
                 Ok(response) => response.json::<Page>()?,
                 // Jira refuses a JQL that names an issue it does not have, instead of finding
@@ -109,7 +109,7 @@ impl JiraClient {
             key: IssueKey,
         }
         let url = self.url(Api::Platform, &["issue", &id.to_string()]).await?;
-        let found = self.find(Request::get(url).query("fields", "key")).await?;
+        let found = self.find(Request::get(&url).query("fields", "key")).await?;
         let issue = found.map(|response| response.json::<Issue>()).transpose()?;
         Ok(issue.map(|Issue { key }| IssueRef { id, key }))
     }
@@ -128,7 +128,7 @@ impl JiraClient {
         let url = self
             .url(Api::Platform, &["issue", &issue, "worklog", &id])
             .await?;
-        let request = expanded(Request::get(url), params.expand.as_deref());
+        let request = expanded(Request::get(&url), params.expand.as_deref());
         self.find_raw(request).await
     }
 
@@ -143,7 +143,7 @@ impl JiraClient {
     ) -> Result<Option<Raw>, JiraError> {
         let expand = selector.expand.as_deref();
         let url = self.url(Api::Platform, &["project", key.as_str()]).await?;
-        let Some(project) = self.find_raw(expanded(Request::get(url), expand)).await? else {
+        let Some(project) = self.find_raw(expanded(Request::get(&url), expand)).await? else {
             return Ok(None);
         };
         let wants_insight = expand.is_some_and(|e| e.split(',').any(|e| e.trim() == "insight"));
@@ -164,7 +164,7 @@ impl JiraClient {
             values: Vec<Insight>,
         }
         let url = self.url(Api::Platform, &["project", "search"]).await?;
-        let request = Request::get(url)
+        let request = Request::get(&url)
             .query("keys", key.as_str())
             .query("expand", "insight");
         let page = match self.find(request).await? {
@@ -180,7 +180,7 @@ impl JiraClient {
     /// See [`JiraError`].
     pub async fn user(&self, account_id: &str) -> Result<Option<Raw>, JiraError> {
         let url = self.url(Api::Platform, &["user"]).await?;
-        self.find_raw(Request::get(url).query("accountId", account_id))
+        self.find_raw(Request::get(&url).query("accountId", account_id))
             .await
     }
 
@@ -197,7 +197,7 @@ impl JiraClient {
         let url = self
             .url(Api::Platform, &["version", &id.to_string()])
             .await?;
-        let Some(version) = self.find_raw(Request::get(url)).await? else {
+        let Some(version) = self.find_raw(Request::get(&url)).await? else {
             return Ok(None);
         };
         let project = read::<Version>(&version).project_id;
@@ -219,7 +219,7 @@ impl JiraClient {
         let url = self
             .url(Api::Platform, &["project", &project.to_string()])
             .await?;
-        let key = match self.find(Request::get(url)).await? {
+        let key = match self.find(Request::get(&url)).await? {
             Some(response) => Some(response.json::<ProjectRef>()?.key),
             None => None,
         };

@@ -57,7 +57,7 @@ impl JiraClient {
     /// Whether the account may register webhooks.
     pub(crate) async fn is_admin(&self) -> Result<bool, JiraError> {
         let url = self.url(Api::Platform, &["mypermissions"]).await?;
-        let request = Request::get(url).query("permissions", "ADMINISTER");
+        let request = Request::get(&url).query("permissions", "ADMINISTER");
         let answer: Value = self.read(request).await?;
         let verdict = answer.pointer("/permissions/ADMINISTER/havePermission");
         Ok(verdict == Some(&Value::Bool(true)))
@@ -71,8 +71,8 @@ impl JiraClient {
         }
         let url = self.url(Api::Webhooks, &[]).await?;
         match self.is_oauth() {
-            true => Ok(self.read::<Page>(Request::get(url)).await?.values),
-            false => self.read(Request::get(url)).await,
+            true => Ok(self.read::<Page>(Request::get(&url)).await?.values),
+            false => self.read(Request::get(&url)).await,
         }
     }
 
@@ -95,7 +95,7 @@ impl JiraClient {
             (false, None) => json!({ "name": name, "url": url, "events": events }),
         };
         let address = self.url(Api::Webhooks, &[]).await?;
-        self.send(Request::post(address).json(&body))
+        self.send(Request::post(&address).json(&body))
             .await
             .map(drop)
     }
@@ -104,6 +104,6 @@ impl JiraClient {
     pub(crate) async fn refresh_webhook(&self, id: u64) -> Result<(), JiraError> {
         let url = self.url(Api::Webhooks, &["refresh"]).await?;
         let body = json!({ "webhookIds": [id] });
-        self.send(Request::put(url).json(&body)).await.map(drop)
+        self.send(Request::put(&url).json(&body)).await.map(drop)
     }
 }
