@@ -2,6 +2,7 @@
 //! tools as servers in the test process.
 
 pub mod crash;
+pub mod load;
 pub mod port;
 pub mod probe;
 pub mod process;

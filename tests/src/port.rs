@@ -3,11 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::{Arc, Mutex},
 };
 
 use ocean_core::dev::{ApiRequest, ApiResponse};
@@ -19,11 +15,12 @@ use crate::stand_in::StandIn;
 pub struct Port {
     /// The server, to fail it on command and see its calls.
     pub server: StandIn,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<Organization>>,
 }
 
-#[derive(Default)]
-struct State {
+/// What the stand-in holds.
+#[derive(Debug, Default)]
+pub(crate) struct Organization {
     app_config: Value,
     entities: BTreeMap<(String, String), Entity>,
     blueprints: BTreeMap<String, Value>,
@@ -35,12 +32,9 @@ struct State {
     history: Vec<(String, Value)>,
     shipments: Vec<Value>,
     url: String,
-    keep_writes: bool,
-    upserted: u64,
-    last_upsert: BTreeMap<String, Instant>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Entity {
     wire: Value,
     datasource: String,
@@ -49,44 +43,14 @@ struct Entity {
 impl Port {
     /// A Port organisation whose integration has this app config.
     pub async fn start(app_config: Value) -> anyhow::Result<Self> {
-        Self::start_with(app_config, true, Arc::default()).await
-    }
-
-    /// As [`start`](Self::start), without remembering calls and writes, each answer after `delay`,
-    /// calls counted.
-    pub async fn start_for_load(
-        app_config: Value,
-        delay: Duration,
-        calls: Arc<AtomicU64>,
-    ) -> anyhow::Result<Self> {
-        let port = Self::start_with(app_config, false, calls).await?;
-        port.server.delay(delay);
-        Ok(port)
-    }
-
-    async fn start_with(
-        app_config: Value,
-        remember: bool,
-        calls: Arc<AtomicU64>,
-    ) -> anyhow::Result<Self> {
-        let state = Arc::new(Mutex::new(State {
-            app_config,
-            keep_writes: remember,
-            integration: Some(json!({})),
-            ..State::default()
-        }));
+        let state = Arc::new(Mutex::new(Organization::new(app_config)));
         let shared = Arc::clone(&state);
-        let answer = move |call: &ApiRequest| {
-            calls.fetch_add(1, Ordering::Relaxed);
-            shared.lock().expect("no panic while held").answer(call)
-        };
-        let server = if remember {
-            StandIn::start(answer).await?
-        } else {
-            StandIn::start_forgetful(answer).await?
-        };
-        state.lock().expect("no panic while held").url = server.url();
-        Ok(Self { server, state })
+        let answer =
+            move |call: &ApiRequest| shared.lock().expect("no panic while held").answer(call);
+        let server = StandIn::start(answer).await?;
+        let port = Self { server, state };
+        port.lock().set_url(port.server.url());
+        Ok(port)
     }
 
     /// Replaces the app config.
@@ -146,16 +110,6 @@ impl Port {
         self.lock().history.clone()
     }
 
-    /// Entities upserted so far, repeats counted.
-    pub fn upserted(&self) -> u64 {
-        self.lock().upserted
-    }
-
-    /// When each identifier was last upserted.
-    pub fn upsert_times(&self) -> BTreeMap<String, Instant> {
-        self.lock().last_upsert.clone()
-    }
-
     /// The blueprints created so far.
     pub fn blueprints(&self) -> Vec<String> {
         self.lock().blueprints.keys().cloned().collect()
@@ -188,13 +142,28 @@ impl Port {
             .await;
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Organization> {
         self.state.lock().expect("no panic while held")
     }
 }
 
-impl State {
-    fn answer(&mut self, call: &ApiRequest) -> ApiResponse {
+impl Organization {
+    /// An organisation whose integration has this app config.
+    pub(crate) fn new(app_config: Value) -> Self {
+        Self {
+            app_config,
+            integration: Some(json!({})),
+            ..Self::default()
+        }
+    }
+
+    /// Says under which address it is reached.
+    pub(crate) fn set_url(&mut self, url: String) {
+        self.url = url;
+    }
+
+    /// Answers a call.
+    pub(crate) fn answer(&mut self, call: &ApiRequest) -> ApiResponse {
         let path = call.path.trim_start_matches('/').trim_start_matches("v1/");
         let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         let body: Value = serde_json::from_slice(&call.body).unwrap_or(Value::Null);
@@ -321,13 +290,9 @@ impl State {
             .query
             .iter()
             .any(|(name, value)| name == "merge" && value == "true");
-        self.upserted += 1;
-        self.last_upsert.insert(identifier.clone(), Instant::now());
-        if self.keep_writes {
-            self.writes.push(format!("+ {blueprint}/{identifier}"));
-            self.history
-                .push((identifier.clone(), entity["properties"].clone()));
-        }
+        self.writes.push(format!("+ {blueprint}/{identifier}"));
+        self.history
+            .push((identifier.clone(), entity["properties"].clone()));
         let key = (blueprint.to_owned(), identifier.clone());
         let old = self.entities.get(&key).map(|old| old.wire.clone());
         let created = old.is_none();
@@ -347,7 +312,7 @@ impl State {
     fn delete(&mut self, blueprint: &str, identifier: &str) -> bool {
         let key = (blueprint.to_owned(), identifier.to_owned());
         let existed = self.entities.remove(&key).is_some();
-        if existed && self.keep_writes {
+        if existed {
             self.writes.push(format!("- {blueprint}/{identifier}"));
         }
         existed

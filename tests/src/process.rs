@@ -40,13 +40,18 @@ impl Settings {
 
     /// `run` of the Jira integration against these stand-ins, as an operator would configure it.
     pub fn jira(port: &Port, jira: &StandIn, data: &Path) -> Self {
+        Self::jira_at(&port.server.url(), &jira.url(), data)
+    }
+
+    /// As [`jira`](Self::jira), with Port and Jira under these addresses.
+    pub fn jira_at(port: &str, jira: &str, data: &Path) -> Self {
         let config = json!({
-            "jira_host": jira.url(),
+            "jira_host": jira,
             "atlassian_user_email": "ann@example.com",
             "atlassian_user_token": "token",
         });
         Self::new()
-            .with("OCEAN__PORT__BASE_URL", port.server.url())
+            .with("OCEAN__PORT__BASE_URL", port)
             .with("OCEAN__PORT__CLIENT_ID", "id")
             .with("OCEAN__PORT__CLIENT_SECRET", "secret")
             .with("OCEAN__INTEGRATION__IDENTIFIER", "my-jira")

@@ -30,8 +30,6 @@ struct Shared {
     calls: Mutex<Vec<ApiRequest>>,
     faults: Mutex<Vec<Fault>>,
     called: Notify,
-    keep_calls: bool,
-    delay: Mutex<Duration>,
 }
 
 /// A failure on command.
@@ -95,27 +93,11 @@ impl StandIn {
     pub async fn start(
         answer: impl Fn(&ApiRequest) -> ApiResponse + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
-        Self::start_with(answer, true)
-    }
-
-    /// As [`start`](Self::start), without remembering calls: for load, where they would fill memory.
-    pub async fn start_forgetful(
-        answer: impl Fn(&ApiRequest) -> ApiResponse + Send + Sync + 'static,
-    ) -> anyhow::Result<Self> {
-        Self::start_with(answer, false)
-    }
-
-    fn start_with(
-        answer: impl Fn(&ApiRequest) -> ApiResponse + Send + Sync + 'static,
-        keep_calls: bool,
-    ) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared {
             answer: Box::new(answer),
             calls: Mutex::default(),
             faults: Mutex::default(),
             called: Notify::new(),
-            keep_calls,
-            delay: Mutex::default(),
         });
         let data = web::Data::from(Arc::clone(&shared));
         let server = HttpServer::new(move || {
@@ -142,11 +124,6 @@ impl StandIn {
     /// Its base URL, without trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
-    }
-
-    /// From now on, every answer takes this long.
-    pub fn delay(&self, time: Duration) {
-        *self.shared.delay.lock().expect("no panic while held") = time;
     }
 
     /// From now on, calls meet this fault first.
@@ -178,18 +155,8 @@ impl StandIn {
     }
 
     /// Waits until `condition` holds, looking again after each call; fails after 30 seconds.
-    pub async fn until(&self, what: &str, condition: impl FnMut() -> bool) {
-        self.until_within(Duration::from_secs(30), what, condition)
-            .await;
-    }
-
-    /// As [`until`](Self::until), with a limit of its own.
-    pub async fn until_within(
-        &self,
-        limit: Duration,
-        what: &str,
-        mut condition: impl FnMut() -> bool,
-    ) {
+    pub async fn until(&self, what: &str, mut condition: impl FnMut() -> bool) {
+        let limit = Duration::from_secs(30);
         let wait = async {
             loop {
                 let called = self.shared.called.notified();
@@ -231,18 +198,12 @@ async fn respond(
         query: query.map(web::Query::into_inner).unwrap_or_default(),
         body,
     };
-    let delay = *shared.delay.lock().expect("no panic while held");
-    if !delay.is_zero() {
-        tokio::time::sleep(delay).await;
-    }
     let effect = shared.take_fault(&call);
-    if shared.keep_calls {
-        shared
-            .calls
-            .lock()
-            .expect("no panic while held")
-            .push(call.clone());
-    }
+    shared
+        .calls
+        .lock()
+        .expect("no panic while held")
+        .push(call.clone());
     let answer = match effect {
         None => (shared.answer)(&call),
         Some(Effect::Slow(time)) => {

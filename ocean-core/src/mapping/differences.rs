@@ -66,8 +66,9 @@ pub const DIFFERENCES: &[Difference] = &[
         name: "bounded-programs",
         upstream: "a program may run for 120 seconds or for ever, take all memory or overflow the \
                    stack",
-        here: "steps, memory and depth are bounded; a program beyond a bound yields null, or fails \
-               its item if it is the selector, and is reported by resource, field and limit",
+        here: "steps, memory and depth are bounded, for each program and for all of an event \
+               together; a program beyond a bound yields null, or fails its item if it is the \
+               selector, and is reported by resource, field and limit",
         reason: "one program must not stop the others",
     },
     Difference {

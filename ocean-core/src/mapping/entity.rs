@@ -10,7 +10,7 @@ use ocean_jq::{Kind, Value};
 use super::{
     compile::{CompiledResource, Field, Leaf, Node, Role},
     plan::Finding,
-    program::Fault,
+    program::{Budget, Fault},
     wire,
 };
 use crate::catalog::{Entity, EntityKey, Identifier};
@@ -28,10 +28,14 @@ pub(super) enum Purpose {
 
 /// Whether the resource takes `item`: the first output of its selector, which must be true or
 /// false.
-pub(super) fn passes(resource: &CompiledResource, item: &Value<'_>) -> Result<bool, Finding> {
+pub(super) fn passes(
+    resource: &CompiledResource,
+    item: &Value<'_>,
+    budget: &mut Budget,
+) -> Result<bool, Finding> {
     let leaf = &resource.query;
     let failed = |what: &str| Finding::Failed(format!("`{}` {what}", leaf.path));
-    match leaf.first(item) {
+    match leaf.first(item, budget) {
         Ok(Some(value)) => value.as_bool().ok_or_else(|| {
             let what = wire::describe(&value);
             failed(&format!("gave {what}; it must give true or false"))
@@ -48,11 +52,13 @@ pub(super) fn build<'b>(
     resource: &'b CompiledResource,
     item: &'b Value<'b>,
     purpose: Purpose,
+    budget: &'b mut Budget,
     findings: &'b mut Vec<Finding>,
 ) -> Option<Entity> {
     let mut builder = Builder {
         item,
         purpose,
+        budget,
         findings,
         // Enough for an ordinary entity; a larger one grows it a few times.
         out: Vec::with_capacity(1024),
@@ -72,6 +78,7 @@ pub(super) fn build<'b>(
 struct Builder<'b> {
     item: &'b Value<'b>,
     purpose: Purpose,
+    budget: &'b mut Budget,
     findings: &'b mut Vec<Finding>,
     out: Vec<u8>,
     identifier: Option<Identifier>,
@@ -179,7 +186,7 @@ impl<'b> Builder<'b> {
 
     /// The first output of the leaf's program; null, with a finding, if there is none.
     fn value(&mut self, leaf: &'b Leaf) -> Value<'b> {
-        let (value, error) = match leaf.first(self.item) {
+        let (value, error) = match leaf.first(self.item, self.budget) {
             Ok(value) => (value.unwrap_or(Value::NULL), None),
             Err(Fault::Limit(limit)) => {
                 self.findings.push(leaf.exceeded(limit));

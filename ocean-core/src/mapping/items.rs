@@ -5,7 +5,7 @@ use ocean_jq::{Kind, ObjectBuilder, Value};
 use super::{
     compile::{Cut, Items},
     plan::Finding,
-    program::Fault,
+    program::{Budget, Fault},
     wire,
 };
 
@@ -18,8 +18,9 @@ use super::{
 pub(super) fn copies<'a>(
     items: &'a Items,
     item: &Value<'a>,
-) -> Result<impl Iterator<Item = Value<'a>>, Finding> {
-    let list = match items.list.first(item) {
+    budget: &mut Budget,
+) -> Result<impl Iterator<Item = Value<'a>> + use<'a>, Finding> {
+    let list = match items.list.first(item, budget) {
         Ok(list) => list.unwrap_or(Value::NULL),
         Err(Fault::Limit(limit)) => return Err(items.list.exceeded(limit)),
         Err(Fault::Error(error)) => {
@@ -32,7 +33,7 @@ pub(super) fn copies<'a>(
             "`itemsToParse` gave {what}, not a list"
         )));
     }
-    let base = base(items, item)?;
+    let base = base(items, item, budget)?;
     if base.kind() != Kind::Object {
         let what = wire::describe(&base);
         return Err(Finding::Skipped(format!(
@@ -48,7 +49,7 @@ pub(super) fn copies<'a>(
 }
 
 /// The item without the list.
-fn base<'a>(items: &'a Items, item: &Value<'a>) -> Result<Value<'a>, Finding> {
+fn base<'a>(items: &'a Items, item: &Value<'a>, budget: &mut Budget) -> Result<Value<'a>, Finding> {
     let uncut = |reason: &str| {
         Finding::Skipped(format!(
             "what `itemsToParse` names cannot be cut out: {reason}"
@@ -60,7 +61,7 @@ fn base<'a>(items: &'a Items, item: &Value<'a>) -> Result<Value<'a>, Finding> {
         Cut::Delete(Err(error)) => return Err(uncut(error)),
         Cut::Delete(Ok(program)) => program,
     };
-    match program.first(item) {
+    match program.first(item, budget) {
         Ok(base) => Ok(base.unwrap_or(Value::NULL)),
         Err(Fault::Limit(limit)) => Err(items.list.exceeded(limit)),
         Err(Fault::Error(error)) => Err(uncut(&error)),

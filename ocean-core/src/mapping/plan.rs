@@ -12,6 +12,7 @@ use super::{
     compile::CompiledResource,
     entity::{Purpose, build, passes},
     items::copies,
+    program::Budget,
 };
 use crate::{
     catalog::{Entity, EntityKey},
@@ -130,6 +131,8 @@ pub(super) struct Draft {
 /// Maps all items. `removal` says how much of an entity is wanted that will only be removed.
 pub(super) fn draft(mapping: &Mapping, inputs: &[PlanInput<'_>], removal: Purpose) -> Draft {
     let mut draft = Draft::default();
+    let items = |input: &PlanInput<'_>| input.results.updated.len() + input.results.deleted.len();
+    let mut budget = Budget::of(inputs.iter().map(items).sum());
     let mut not_passed = Vec::new();
     for (index, input) in inputs.iter().enumerate() {
         // Items are mapped one after another, so that only one is in memory in parsed form, but
@@ -151,13 +154,13 @@ pub(super) fn draft(mapping: &Mapping, inputs: &[PlanInput<'_>], removal: Purpos
         for raw in &input.results.updated {
             let document = Document::parse(raw.as_bytes());
             for each in &mut yields {
-                each.updated(&document, removal);
+                each.updated(&document, removal, &mut budget);
             }
         }
         for raw in &input.results.deleted {
             let document = Document::parse(raw.as_bytes());
             for each in &mut yields {
-                each.deleted(&document, removal);
+                each.deleted(&document, removal, &mut budget);
             }
         }
         for each in yields {
@@ -205,43 +208,50 @@ impl<'m> Yield<'m> {
         }
     }
 
-    fn updated(&mut self, document: &Parsed, removal: Purpose) {
-        self.each(document, |this, item, findings| {
-            match passes(this.resource, item) {
+    fn updated(&mut self, document: &Parsed, removal: Purpose, budget: &mut Budget) {
+        self.each(
+            document,
+            budget,
+            |this, item, budget, findings| match passes(this.resource, item, budget) {
                 Ok(true) => {
-                    let entity = build(this.resource, item, Purpose::Upsert, findings);
+                    let entity = build(this.resource, item, Purpose::Upsert, budget, findings);
                     this.upserts
                         .extend(entity.map(|entity| (this.origin, entity)));
                 }
                 Ok(false) => {
-                    let entity = build(this.resource, item, removal, findings);
+                    let entity = build(this.resource, item, removal, budget, findings);
                     this.not_passed
                         .extend(entity.map(|entity| (this.origin, entity)));
                 }
                 Err(finding) => findings.push(finding),
-            }
-        });
+            },
+        );
     }
 
-    fn deleted(&mut self, document: &Parsed, removal: Purpose) {
-        self.each(document, |this, item, findings| {
-            let entity = build(this.resource, item, removal, findings);
+    fn deleted(&mut self, document: &Parsed, removal: Purpose, budget: &mut Budget) {
+        self.each(document, budget, |this, item, budget, findings| {
+            let entity = build(this.resource, item, removal, budget, findings);
             this.deleted
                 .extend(entity.map(|entity| (this.origin, entity)));
         });
     }
 
     /// Does `map` with the item, or with each of its copies.
-    fn each(&mut self, document: &Parsed, map: impl Fn(&mut Self, &Value<'_>, &mut Vec<Finding>)) {
+    fn each(
+        &mut self,
+        document: &Parsed,
+        budget: &mut Budget,
+        map: impl Fn(&mut Self, &Value<'_>, &mut Budget, &mut Vec<Finding>),
+    ) {
         let mut findings = Vec::new();
         match (document, &self.resource.items) {
             (Err(error), _) => {
                 let message = format!("the raw item cannot be read: {error}");
                 findings.push(Finding::Failed(message));
             }
-            (Ok(document), None) => map(self, &document.root(), &mut findings),
-            (Ok(document), Some(items)) => match copies(items, &document.root()) {
-                Ok(copies) => copies.for_each(|copy| map(self, &copy, &mut findings)),
+            (Ok(document), None) => map(self, &document.root(), budget, &mut findings),
+            (Ok(document), Some(items)) => match copies(items, &document.root(), budget) {
+                Ok(copies) => copies.for_each(|copy| map(self, &copy, budget, &mut findings)),
                 Err(finding) => findings.push(finding),
             },
         }

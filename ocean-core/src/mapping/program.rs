@@ -1,9 +1,9 @@
 //! Programs: jq text compiled once, by whoever in the mapping asks for it first, and run under the
-//! engine's limits.
+//! engine's limits and those of the event as a whole.
 
 use std::{collections::HashMap, sync::Arc};
 
-use ocean_jq::{Limits, Options, Value};
+use ocean_jq::{LimitKind, Limits, Options, Value};
 use serde_json::{Map, Value as Json};
 
 use super::{compile::Leaf, plan::Finding, quotes};
@@ -30,23 +30,31 @@ impl Program {
         self.0.const_value()?.as_str().map(Arc::from)
     }
 
-    /// The first output, if there is any.
-    pub(super) fn first<'a>(&'a self, input: &Value<'a>) -> Result<Option<Value<'a>>, Fault> {
-        let mut limits = Limits::default();
-        self.0
-            .first(input, &mut limits)
-            .map_err(|error| match error.limit() {
-                Some(limit) => Fault::Limit(limit.name().to_owned()),
-                None => Fault::Error(error.to_string().into()),
-            })
+    /// The first output, if there is any. What it uses is taken from `budget`.
+    pub(super) fn first<'a>(
+        &'a self,
+        input: &Value<'a>,
+        budget: &mut Budget,
+    ) -> Result<Option<Value<'a>>, Fault> {
+        let mut limits = budget.limits();
+        let first = self.0.first(input, &mut limits);
+        budget.spend(&limits);
+        first.map_err(|error| match error.limit() {
+            Some(limit) => Fault::Limit(budget.name(limit, &limits)),
+            None => Fault::Error(error.to_string().into()),
+        })
     }
 }
 
 impl Leaf {
     /// The first output of the leaf's program, if there is any.
-    pub(super) fn first<'a>(&'a self, input: &Value<'a>) -> Result<Option<Value<'a>>, Fault> {
+    pub(super) fn first<'a>(
+        &'a self,
+        input: &Value<'a>,
+        budget: &mut Budget,
+    ) -> Result<Option<Value<'a>>, Fault> {
         match &self.program {
-            Ok(program) => program.first(input),
+            Ok(program) => program.first(input, budget),
             Err(error) => Err(Fault::Error(error.clone())),
         }
     }
@@ -56,6 +64,70 @@ impl Leaf {
         Finding::Limit {
             path: self.path.clone(),
             limit,
+        }
+    }
+}
+
+// === Budget ===
+
+/// What all programs may use together that map the results of one event. Each program has the
+/// engine's limits for itself; without a bound of the whole, many of them, or many copies of an
+/// item, would multiply those.
+#[derive(Clone, Debug)]
+pub(super) struct Budget {
+    steps: u64,
+    bytes: usize,
+}
+
+/// How many programs of an event may exhaust the engine's limits before none is run any more.
+const RUNAWAYS: usize = 50;
+
+/// What the budget grows by with each raw item: many times what ordinary mappings need, so that no
+/// number of items is too much.
+const ITEM: Budget = Budget {
+    steps: 10_000,
+    bytes: 64 << 10,
+};
+
+impl Budget {
+    /// The budget of an event that brought so many raw items.
+    pub(super) fn of(items: usize) -> Self {
+        let Limits { steps, bytes, .. } = Limits::default();
+        let times = |unit: u64, count: usize| unit.saturating_mul(count as u64);
+        Self {
+            steps: times(steps, RUNAWAYS).saturating_add(times(ITEM.steps, items)),
+            bytes: bytes
+                .saturating_mul(RUNAWAYS)
+                .saturating_add(ITEM.bytes.saturating_mul(items)),
+        }
+    }
+
+    /// The limits of the next program.
+    fn limits(&self) -> Limits {
+        let limits = Limits::default();
+        Limits {
+            steps: limits.steps.min(self.steps),
+            bytes: limits.bytes.min(self.bytes),
+            ..limits
+        }
+    }
+
+    fn spend(&mut self, limits: &Limits) {
+        self.steps = self.steps.saturating_sub(limits.usage.steps);
+        self.bytes = self.bytes.saturating_sub(limits.usage.bytes);
+    }
+
+    /// The name of a limit that was exceeded.
+    fn name(&self, limit: LimitKind, limits: &Limits) -> String {
+        let own = Limits::default();
+        let is_shared = match limit {
+            LimitKind::Steps => limits.steps < own.steps,
+            LimitKind::Bytes => limits.bytes < own.bytes,
+            _ => false,
+        };
+        match is_shared {
+            true => format!("{} of all programs of an event", limit.name()),
+            false => limit.name().to_owned(),
         }
     }
 }
@@ -152,6 +224,35 @@ mod tests {
         let mut second = Programs::new(&env);
         let reloaded = second.compile("env.A", Some(&first)).unwrap();
         assert!(!is_same(&program, &reloaded));
+    }
+
+    #[test]
+    fn runaway_programs_are_bounded_together_and_not_only_each() {
+        let mut all = programs();
+        let [runaway, plain] =
+            ["[limit(1e7; repeat(1))] | length", ".a"].map(|text| all.compile(text, None).unwrap());
+        let mut budget = Budget {
+            steps: 2_500_000,
+            ..Budget::of(1)
+        };
+        let mut run = |program: &Program| match program.first(&Value::NULL, &mut budget) {
+            Ok(value) => value.is_some().to_string(),
+            Err(fault) => format!("{fault:?}"),
+        };
+        assert_eq!(run(&plain), "true");
+        for expected in [
+            r#"Limit("steps")"#,
+            r#"Limit("steps")"#,
+            r#"Limit("steps of all programs of an event")"#,
+            r#"Limit("steps of all programs of an event")"#,
+        ] {
+            assert_eq!(run(&runaway), expected);
+        }
+        assert_eq!(
+            run(&plain),
+            r#"Limit("steps of all programs of an event")"#,
+            "nothing is left for anybody"
+        );
     }
 
     #[test]

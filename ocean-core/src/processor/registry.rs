@@ -170,8 +170,11 @@ impl Registry {
         lane: Lane,
         stored: &Lanes,
     ) -> SmallVec<[ProcessorIndex; 4]> {
-        let Some(first) = stored.first() else {
-            return SmallVec::new();
+        let first = match &stored[..] {
+            [] => return SmallVec::new(),
+            // Nearly every event: all of its processors run in its only lane.
+            [only] if only.lane == lane => return route.into(),
+            [first, ..] => first,
         };
         let runs_here = |place: &ProcessorIndex| {
             let own = lanes::lane(event, &self.processors[*place].spec);

@@ -119,15 +119,16 @@ impl JiraClient {
 
     async fn send(&self, request: Request) -> Result<Response, JiraError> {
         let token = self.auth.token();
-        let mut answer = self
-            .http
-            .send(self.auth.authorize(request.clone(), &token))
-            .await;
+        // Only a token in a file can be another one when it is refused.
+        let again = self.auth.is_oauth().then(|| request.clone());
+        let mut answer = self.http.send(self.auth.authorize(request, &token)).await;
         let refused = |answer: &Result<_, HttpError>| {
             answer.as_ref().err().and_then(HttpError::status) == Some(StatusCode::UNAUTHORIZED)
         };
-        if refused(&answer) {
-            // The token in the file may have been renewed while the request was under way.
+        if let Some(request) = again
+            && refused(&answer)
+        {
+            // It may have been renewed while the request was under way.
             let fresh = self.auth.token();
             if fresh != token {
                 answer = self.http.send(self.auth.authorize(request, &fresh)).await;

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use ocean_core::{Raw, http::Request};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Api, JiraClient, JiraError, ProjectRef, jql};
 use crate::{
@@ -44,6 +44,19 @@ impl JiraClient {
         fields: &[&str],
         expand: Option<&str>,
     ) -> Result<Option<Raw>, JiraError> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Search<'a> {
+            jql: &'a str,
+            max_results: u32,
+            fields: &'a [&'a str],
+            /// Without it the search may still show the issue as it was before the event.
+            reconcile_issues: [Id; 1],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            expand: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            next_page_token: Option<String>,
+        }
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Page {
@@ -53,18 +66,16 @@ impl JiraClient {
         }
 
         let url = self.url(Api::Platform, &["search", "jql"]).await?;
-        let mut body = serde_json::json!({
-            "jql": jql::restrict(jql, &issue.key),
-            "maxResults": 1,
-            "fields": fields,
-            // Without it the search may still show the issue as it was before the event.
-            "reconcileIssues": [issue.id],
-        });
-        if let Some(expand) = expand {
-            body["expand"] = expand.into();
-        }
+        let mut search = Search {
+            jql: &jql::restrict(jql, &issue.key),
+            max_results: 1,
+            fields,
+            reconcile_issues: [issue.id],
+            expand,
+            next_page_token: None,
+        };
         loop {
-            let request = Request::post(&url).json(&body).repeatable(true);
+            let request = Request::post(&url).json(&search).repeatable(true);
             let page = match self.send(request).await {
                 Ok(response) => response.json::<Page>()?,
                 // Jira refuses a JQL that names an issue it does not have, instead of finding
@@ -82,7 +93,7 @@ impl JiraClient {
             }
             // A page may be empty though others follow.
             match page.next_page_token {
-                Some(token) => body["nextPageToken"] = token.into(),
+                Some(token) => search.next_page_token = Some(token),
                 None => return Ok(None),
             }
         }

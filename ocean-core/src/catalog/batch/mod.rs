@@ -10,7 +10,8 @@
 //! for events that arrived before it, and no two can wait for each other.
 //!
 //! How long a write waits for company: not at all when it comes alone (a quiet integration pays no
-//! latency), otherwise at most [`BatchOptions::linger`] or until the batch is full.
+//! latency), otherwise until the batch is full, nothing has come for [`BatchOptions::linger`], or
+//! four times as long has passed.
 
 use std::{
     fmt,
@@ -84,7 +85,8 @@ pub(super) struct Report {
 /// Limits of batching.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchOptions {
-    /// How long a write waits for others at most. Default 5 ms; zero means never.
+    /// How long writes wait for the next one; four times as long in all. Default 5 ms; zero means
+    /// never.
     pub linger: Duration,
     /// Entities of one upsert call (`OCEAN__UPSERT_ENTITIES_BATCH_MAX_LENGTH`), at most 20.
     pub max_upserts: usize,

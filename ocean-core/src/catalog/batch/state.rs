@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque, hash_map::Entry},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -15,6 +16,8 @@ use crate::catalog::{ChangeSet, Entity, EntityKey, WriteOptions};
 // What a batch's body has beside the entities and one comma each.
 const ENVELOPE_BYTES: usize = r#"{"entities":[]}"#.len();
 const MAX_IDLE_GROUPS: usize = 1000;
+// How many times the linger a write waits at most while others keep coming.
+const LINGERS: u32 = 4;
 
 /// What the caller must do after a change of state.
 #[derive(Debug)]
@@ -68,8 +71,12 @@ struct Group {
     ready: VecDeque<Place>,
     bytes: usize,
     last_arrival: Option<Instant>,
-    /// When the ready writes have waited long enough for others.
+    /// Since when the ready writes wait for others.
+    waits_since: Option<Instant>,
+    /// When they have waited long enough.
     deadline: Option<Instant>,
+    /// Its last batch had several writes, so that the next write may expect company.
+    was_in_company: bool,
     /// A timer will come back for the deadline, or for a later one.
     has_timer: bool,
     is_due: bool,
@@ -230,16 +237,15 @@ impl State {
         let group = self.groups.entry(key.clone()).or_default();
         group.ready.push_back(place);
         group.bytes += write.bytes();
-        // A write that came alone goes alone: nothing is on its way that others could be writing
-        // beside, or the last arrival is so long ago that waiting for the next makes no sense.
+        // A write that came alone goes alone: the last arrival is so long ago that waiting for the
+        // next makes no sense, or writes come one after another's answer.
         let is_rare = group
             .last_arrival
             .is_none_or(|last| now.duration_since(last) >= self.options.linger);
-        let is_alone = group.ready.len() == 1 && (group.in_flight == 0 || is_rare);
+        let is_next = group.in_flight == 0 && !group.was_in_company;
+        let is_alone = group.ready.len() == 1 && (is_rare || is_next);
         group.last_arrival = Some(now);
-        if group.deadline.is_none() {
-            group.deadline = Some(now + self.options.linger);
-        }
+        group.wait(now, self.options.linger);
         if is_alone || is_full(group, &key, &self.options) {
             self.make_due(&key);
         } else {
@@ -311,10 +317,10 @@ impl State {
                 json: std::mem::take(&mut write.json),
             });
         }
-        if group.ready.is_empty() {
-            group.deadline = None;
-        } else {
-            group.deadline = Some(now + self.options.linger);
+        group.waits_since = None;
+        group.deadline = None;
+        if !group.ready.is_empty() {
+            group.wait(now, self.options.linger);
             if is_full(group, &key, &self.options) {
                 self.make_due(&key);
             } else {
@@ -329,7 +335,9 @@ impl State {
         if places.is_empty() {
             return None;
         }
-        self.groups.entry(key.clone()).or_default().in_flight += 1;
+        let group = self.groups.entry(key.clone()).or_default();
+        group.in_flight += 1;
+        group.was_in_company = places.len() > 1;
         let ticket = Ticket {
             group: key.clone(),
             places,
@@ -391,6 +399,14 @@ impl State {
                 group.has_timer || group.is_due || group.in_flight > 0 || !group.ready.is_empty()
             });
         }
+    }
+}
+
+impl Group {
+    /// The ready writes wait for the next, but not for ever.
+    fn wait(&mut self, now: Instant, linger: Duration) {
+        let since = *self.waits_since.get_or_insert(now);
+        self.deadline = Some((now + linger).min(since + linger * LINGERS));
     }
 }
 

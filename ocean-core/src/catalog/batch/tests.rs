@@ -138,6 +138,41 @@ async fn a_thousand_events_of_sixty_four_workers_cost_at_most_sixty_calls() {
     assert!(calls <= 60, "{calls} calls");
 }
 
+/// As under load with a catalog that answers at once: when the next events come, no call is in
+/// flight.
+#[tokio::test(start_paused = true)]
+async fn a_stream_fills_its_calls_though_each_is_answered_at_once() {
+    for events_a_millisecond in [2, 3, 7] {
+        let batcher = batcher(|| Duration::ZERO);
+        let mut events = Vec::new();
+        for id in 0..1000 {
+            let batcher = batcher.clone();
+            events.push(tokio::spawn(async move { batcher.apply(one(id)).await }));
+            if id % events_a_millisecond == 0 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        }
+        futures_util::future::join_all(events).await;
+        let calls = batcher.0.sink.calls.load(Ordering::SeqCst);
+        assert!(calls <= 60, "{calls} calls");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_company_longer_than_four_lingers() {
+    let batcher = batcher(|| Duration::ZERO);
+    let applied = (0..30).map(|id| {
+        let batcher = &batcher;
+        async move {
+            sleep(Duration::from_millis(4 * id as u64)).await;
+            let start = Instant::now();
+            batcher.apply(one(id)).await;
+            assert!(start.elapsed() <= Duration::from_millis(22), "event {id}");
+        }
+    });
+    futures_util::future::join_all(applied).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_thousand_events_together_cost_at_most_sixty_calls() {
     let batcher = batcher(|| Duration::from_millis(1));

@@ -29,6 +29,7 @@ use crate::{
 mod breaker;
 mod client;
 mod delete;
+mod lake;
 mod limits;
 mod options;
 mod order;
@@ -42,7 +43,8 @@ mod writer;
 pub use options::{IntegrationName, PortOptions, ProcessingMode, ResourcesOrigin};
 
 use client::{CallError, PortClient};
-use processing::{CurrentProcessing, Lake};
+use lake::Lake;
+use processing::CurrentProcessing;
 use setup::SetupError;
 use writer::PortWriter;
 
