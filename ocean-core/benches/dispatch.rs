@@ -9,7 +9,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use ocean_core::{
     Assets, BoxFuture, Clock, EventContext, EventParts, Outcome, ProcessorError, RawResults,
     StartError, StateMap, WebhookEvent, WebhookProcessor,
-    catalog::{Catalog, CatalogError, ChangeSet, Processing, RawShipment, Written},
+    catalog::{Catalog, CatalogError, ChangeSet, EntityKey, Processing, RawShipment, Written},
     dispatch::{self, DispatchOptions, DispatchParts},
     mapping::{Mapping, MappingHandle, MappingOptions},
     processor::{ProcessorSpec, Registry, registry::Registered},
@@ -62,6 +62,13 @@ impl Catalog for Agreeable {
     }
 
     fn app_config(&self) -> BoxFuture<'_, Result<serde_json::Value, CatalogError>> {
+        unreachable!("dispatch does not ask")
+    }
+
+    fn find<'a>(
+        &'a self,
+        _: &'a EntityKey,
+    ) -> BoxFuture<'a, Result<Option<serde_json::Value>, CatalogError>> {
         unreachable!("dispatch does not ask")
     }
 

@@ -82,6 +82,14 @@ impl Port {
             .insert((blueprint.to_owned(), identifier.to_owned()), entity);
     }
 
+    /// Sets a property as a person would in Port.
+    pub fn edit(&self, blueprint: &str, identifier: &str, property: &str, value: &Value) {
+        let key = (blueprint.to_owned(), identifier.to_owned());
+        let mut state = self.lock();
+        let entity = state.entities.get_mut(&key).expect("it was written");
+        entity.wire["properties"][property] = value.clone();
+    }
+
     /// The entity as it was last written.
     pub fn entity(&self, blueprint: &str, identifier: &str) -> Option<Value> {
         let key = (blueprint.to_owned(), identifier.to_owned());

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::{
-    Catalog, CatalogError, ChangeSet, Processing, RawShipment, Written,
+    Catalog, CatalogError, ChangeSet, EntityKey, Processing, RawShipment, Written,
     port::{PortCatalog, setup},
 };
 use crate::{error::StartError, future::BoxFuture, integration::Assets};
@@ -51,6 +51,16 @@ impl Catalog for DryRun {
                     message: "the default mapping was not prepared".into(),
                 })
             }),
+        }
+    }
+
+    fn find<'a>(
+        &'a self,
+        key: &'a EntityKey,
+    ) -> BoxFuture<'a, Result<Option<Value>, CatalogError>> {
+        match &self.port {
+            Some(port) => port.find(key),
+            None => Box::pin(std::future::ready(Ok(None))),
         }
     }
 

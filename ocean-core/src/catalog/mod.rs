@@ -17,12 +17,14 @@ use crate::{
 
 mod batch;
 mod browse;
+mod difference;
 mod dry_run;
 mod local;
 mod port;
 
 pub use batch::BatchOptions;
 pub use browse::EntityBrowser;
+pub(crate) use difference::Difference;
 pub use dry_run::DryRun;
 pub use local::{Browse, LocalCatalog, StoredEntity};
 pub use port::{IntegrationName, PortCatalog, PortOptions, ProcessingMode, ResourcesOrigin};
@@ -42,6 +44,16 @@ pub trait Catalog: Send + Sync + fmt::Debug + 'static {
 
     /// The app config as JSON, fresh from the catalog.
     fn app_config(&self) -> BoxFuture<'_, Result<serde_json::Value, CatalogError>>;
+
+    /// The entity as it stands, whoever wrote it, for previews; the first that matches if the
+    /// identifier is a search object.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    fn find<'a>(
+        &'a self,
+        key: &'a EntityKey,
+    ) -> BoxFuture<'a, Result<Option<serde_json::Value>, CatalogError>>;
 
     /// Brings the integration's record, blueprints and default mapping into being where they are
     /// missing. Idempotent.

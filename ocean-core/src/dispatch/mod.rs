@@ -39,6 +39,7 @@ use crate::{
 
 mod attempt;
 mod calls;
+mod comparison;
 mod driver;
 mod gate;
 mod job;
@@ -53,6 +54,8 @@ mod verdict;
 mod writes;
 
 pub use self::trial::{Trial, TrialReport, TrialRun, trial, trial_with_actions};
+
+pub(crate) use self::comparison::Comparison;
 
 use self::{driver::Driver, job::Worker};
 

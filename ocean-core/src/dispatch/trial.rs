@@ -222,8 +222,9 @@ impl From<Tried<'_>> for TrialRun {
 
 // === impl TrialReport ===
 
-impl fmt::Display for TrialReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl TrialReport {
+    /// Writes which processors the event is for and what their calls brought.
+    pub(super) fn fmt_runs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.matched.is_empty() {
             return f.write_str("no processor is for this event\n");
         }
@@ -240,6 +241,20 @@ impl fmt::Display for TrialReport {
                 writeln!(f, ": failed: {}", run.error.join(": "))?;
             }
         }
+        Ok(())
+    }
+
+    pub(super) fn fmt_notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for note in &self.notes {
+            writeln!(f, "note: {note}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for TrialReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_runs(f)?;
         for entity in &self.upserts {
             let json = String::from_utf8_lossy(&entity.json);
             writeln!(f, "+ {}  {json}", entity.key)?;
@@ -247,10 +262,7 @@ impl fmt::Display for TrialReport {
         for key in &self.deletes {
             writeln!(f, "- {key}")?;
         }
-        for note in &self.notes {
-            writeln!(f, "note: {note}")?;
-        }
-        Ok(())
+        self.fmt_notes(f)
     }
 }
 

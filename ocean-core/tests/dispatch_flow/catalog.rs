@@ -104,6 +104,13 @@ impl Catalog for FakeCatalog {
         unreachable!("dispatch does not ask")
     }
 
+    fn find<'a>(
+        &'a self,
+        _: &'a EntityKey,
+    ) -> BoxFuture<'a, Result<Option<serde_json::Value>, CatalogError>> {
+        unreachable!("dispatch does not ask")
+    }
+
     fn prepare<'a>(&'a self, _: &'a Assets) -> BoxFuture<'a, Result<(), StartError>> {
         unreachable!("dispatch does not ask")
     }

@@ -7,7 +7,7 @@ use std::{
 
 use ocean_core::{
     Assets, BoxFuture, Clock, StartError,
-    catalog::{Catalog, CatalogError, ChangeSet, Processing, RawShipment, Written},
+    catalog::{Catalog, CatalogError, ChangeSet, EntityKey, Processing, RawShipment, Written},
     mapping::{DEFAULT_TTL, MappingHandle, MappingOptions, RefreshParts, Status, refresh},
     supervisor::Supervisor,
     telemetry::Telemetry,
@@ -42,6 +42,13 @@ impl Catalog for Scripted {
 
     fn ship(&self, _: RawShipment) -> BoxFuture<'_, Result<(), CatalogError>> {
         unreachable!("the refresher ships nothing")
+    }
+
+    fn find<'a>(
+        &'a self,
+        _: &'a EntityKey,
+    ) -> BoxFuture<'a, Result<Option<serde_json::Value>, CatalogError>> {
+        unreachable!("the refresher looks nothing up")
     }
 
     fn prepare<'a>(&'a self, _: &'a Assets) -> BoxFuture<'a, Result<(), StartError>> {

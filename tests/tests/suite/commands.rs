@@ -284,12 +284,25 @@ async fn finished_events_can_be_replayed() {
     bench.until_state(&id, "done").await;
     let settings = probe_settings(&bench.port, bench.data.path());
     let dry = ["replay", "--since", "1h", "--dry-run"];
-    let dry = finish(PROBE, &dry, &settings).await.unwrap();
+    let preview = async || {
+        let dry = finish(PROBE, &dry, &settings).await.unwrap();
+        assert_eq!(dry.code, 0, "{}", dry.stderr);
+        dry.stdout.replace(&id, "ID")
+    };
+    expect![[r#"
+        ID thing_updated
+        matched: thing
+        thing (thing-0): 1 updated, 0 deleted
+        = thing/A
+        1 events would be replayed
+    "#]]
+    .assert_eq(&preview().await);
+    // Somebody edits the entity, so that a replay would change it back.
+    bench.port.edit("thing", "A", "value", &json!(8));
+    let changed = preview().await;
     assert!(
-        dry.stdout.contains("thing/A"),
-        "{}{}",
-        dry.stdout,
-        dry.stderr
+        changed.contains("~ thing/A\n    properties.value: 8 -> 7\n"),
+        "{changed}"
     );
     assert_eq!(bench.port.writes(), ["+ thing/A"]);
     let arguments = ["replay", "--since", "1h", "--kind", "thing"];

@@ -258,6 +258,17 @@ impl Catalog for LocalCatalog {
         })
     }
 
+    fn find<'a>(
+        &'a self,
+        key: &'a EntityKey,
+    ) -> BoxFuture<'a, Result<Option<Value>, CatalogError>> {
+        Box::pin(async move {
+            let key = key.clone();
+            let entity = self.run(move |store| store.find(&key)).await?;
+            Ok(entity.as_ref().map(StoredEntity::to_json))
+        })
+    }
+
     /// Stores the default mapping and the blueprints where they are missing.
     fn prepare<'a>(&'a self, assets: &'a Assets) -> BoxFuture<'a, Result<(), StartError>> {
         Box::pin(async move {

@@ -90,6 +90,16 @@ impl Store {
         get(&self.connection, blueprint, identifier)
     }
 
+    pub(super) fn find(&self, key: &EntityKey) -> rusqlite::Result<Option<StoredEntity>> {
+        match &key.identifier {
+            Identifier::Text(text) => get(&self.connection, &key.blueprint, text),
+            Identifier::Json(search) => {
+                let found = find(&self.connection, &key.blueprint, search)?;
+                Ok(found.into_iter().next())
+            }
+        }
+    }
+
     pub(super) fn counts(&self) -> rusqlite::Result<Vec<(String, u64)>> {
         let mut statement = self.connection.prepare_cached(
             "select blueprint, count(*) from entities group by blueprint order by blueprint",
@@ -382,18 +392,8 @@ impl Write<'_> {
 
     /// Identifiers of a blueprint's entities that a search object finds.
     fn search(&self, blueprint: &str, search: &str) -> rusqlite::Result<Vec<String>> {
-        let search: Value = serde_json::from_str(search).unwrap_or_default();
-        let mut statement = self.transaction.prepare_cached(&format!(
-            "select {COLUMNS} from entities where blueprint = ?1 order by identifier"
-        ))?;
-        let mut found = Vec::new();
-        for entity in statement.query_map(params![blueprint], entity_of)? {
-            let entity = entity?;
-            if is_search(&search) && matches(&search, &entity) {
-                found.push(entity.identifier);
-            }
-        }
-        Ok(found)
+        let found = find(self.transaction, blueprint, search)?;
+        Ok(found.into_iter().map(|entity| entity.identifier).collect())
     }
 
     fn put(&self, entity: &StoredEntity) -> rusqlite::Result<()> {
@@ -432,6 +432,25 @@ impl Write<'_> {
             updated_at: self.now.to_owned(),
         }
     }
+}
+
+/// Those of a blueprint that a search object finds, in order of their identifiers.
+fn find(
+    connection: &Connection,
+    blueprint: &str,
+    search: &str,
+) -> rusqlite::Result<Vec<StoredEntity>> {
+    let search: Value = serde_json::from_str(search).unwrap_or_default();
+    if !is_search(&search) {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection.prepare_cached(&format!(
+        "select {COLUMNS} from entities where blueprint = ?1 order by identifier"
+    ))?;
+    let entities = statement.query_map(params![blueprint], entity_of)?;
+    entities
+        .filter(|entity| entity.as_ref().map_or(true, |it| matches(&search, it)))
+        .collect()
 }
 
 fn get(

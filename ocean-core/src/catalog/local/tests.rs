@@ -229,6 +229,16 @@ async fn search_objects_find_entities() {
 
     let name = |search: &Value| format!("user/{search}");
     let found = by("mail", "=", json!("a@x"));
+    for (key, expected) in [
+        (name(&found), Some("Ann")),
+        ("user/u".to_owned(), Some("Ann")),
+        (name(&none), None),
+        ("user/7".to_owned(), None),
+    ] {
+        let entity = Catalog::find(&catalog, &self::key(&key)).await.unwrap();
+        let title = entity.as_ref().map(|entity| &entity["title"]);
+        assert_eq!(title.and_then(Value::as_str), expected, "{key}");
+    }
     let fate = upsert(&catalog, &name(&found), json!({"title": "B"}))
         .await
         .unwrap();

@@ -16,7 +16,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use tracing::warn;
 
-use super::{Catalog, CatalogError, ChangeSet, Processing, RawShipment, Written, batch::Batcher};
+use super::{
+    Catalog, CatalogError, ChangeSet, EntityKey, Processing, RawShipment, Written, batch::Batcher,
+};
 use crate::{
     error::StartError,
     future::BoxFuture,
@@ -29,6 +31,7 @@ use crate::{
 mod breaker;
 mod client;
 mod delete;
+mod find;
 mod lake;
 mod limits;
 mod options;
@@ -141,6 +144,16 @@ impl Catalog for PortCatalog {
                     )
                     .into(),
                 })
+        })
+    }
+
+    fn find<'a>(
+        &'a self,
+        key: &'a EntityKey,
+    ) -> BoxFuture<'a, Result<Option<serde_json::Value>, CatalogError>> {
+        Box::pin(async move {
+            let found = find::find(&self.client, key).await;
+            found.map_err(|error| self.client.catalog_error(&error))
         })
     }
 

@@ -11,7 +11,7 @@ use super::{
     map::{load_mapping, read},
 };
 use crate::{
-    dispatch::{self, Trial, TrialReport},
+    dispatch::{self, Comparison, Trial, TrialReport},
     event::{Headers, WebhookEvent},
     ingress::{self, StandIn, Verdict},
     integration::Integration,
@@ -131,8 +131,11 @@ pub(super) async fn replay<I: Integration>(
         .await
         .context("the mapping cannot be loaded")?;
     let mapping = Arc::new(Mapping::compile(&config, &prepared.mapping_options())?);
+    let merge = mapping.write_options().merge;
     events::replay(folder, arguments, &registry, async |stored| {
-        Ok(trial(&prepared, &mapping, &stored.event).await.to_string())
+        let report = trial(&prepared, &mapping, &stored.event).await;
+        let comparison = Comparison::of(report, &*catalog, merge).await?;
+        Ok(comparison.to_string())
     })
     .await
 }
