@@ -188,9 +188,6 @@ impl Translator<'_> {
                     match self.rest.chars().next() {
                         Some('?') if self.longest => self.rest = &self.rest[1..],
                         Some(mode @ ('?' | '+')) => {
-                            if mode == '+' {
-                                self.check_ahead()?;
-                            }
                             self.rest = &self.rest[1..];
                             self.out.push(mode);
                         }
