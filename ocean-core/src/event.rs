@@ -321,6 +321,19 @@ impl WebhookEvent {
         }
     }
 
+    /// Gives up the parsed body, which is parsed again when somebody asks for it, and returns the
+    /// bytes that it took. Nothing happens while somebody else holds the event.
+    pub(crate) fn forget_parsed(&mut self) -> u64 {
+        let bytes = self.parsed_bytes();
+        match Arc::get_mut(&mut self.0) {
+            Some(inner) => {
+                inner.document.take();
+                bytes
+            }
+            None => 0,
+        }
+    }
+
     /// All its parts.
     pub fn parts(&self) -> &EventParts {
         &self.0.parts

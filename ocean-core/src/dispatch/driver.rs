@@ -113,7 +113,12 @@ impl Driver {
             Some(self.now() + wait.min(LONGEST_WAIT))
         });
         self.lanes.push(id, &lanes, date, resumed);
-        if let Some(cached) = cached {
+        if let Some(mut cached) = cached {
+            // It will not run soon, and more of them fit into the budget without what is parsed:
+            // one that does not fit is read from the store, which costs many times a parse.
+            if self.cached.len() >= self.max_turns {
+                cached.shrink();
+            }
             self.cached.insert(id, cached);
         }
         if lanes.len() > 1 {

@@ -123,6 +123,17 @@ pub struct Cached {
     pub permit: Option<tokio::sync::OwnedSemaphorePermit>,
 }
 
+impl Cached {
+    /// Keeps of the event what was sent, and not what its parsed body takes beside that, which is
+    /// several times as much and made again in microseconds.
+    pub(crate) fn shrink(&mut self) {
+        let freed = usize::try_from(self.event.forget_parsed()).unwrap_or(usize::MAX);
+        if let Some(permit) = &mut self.permit {
+            drop(permit.split(freed));
+        }
+    }
+}
+
 // === Stored ===
 
 /// An event as the queue keeps it.
@@ -240,4 +251,44 @@ pub enum QueueError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::event::EventParts;
+
+    #[test]
+    fn a_shrunk_event_returns_to_the_budget_what_was_parsed_and_reads_as_before() {
+        let budget = Arc::new(Semaphore::new(10_000));
+        let event = WebhookEvent::new(EventParts {
+            body: r#"{"issue": {"key": "OPS-7"}}"#.into(),
+            ..EventParts::default()
+        });
+        assert!(event.pointer("/issue/key").is_some());
+        let held = 100 + u32::try_from(event.parsed_bytes()).unwrap();
+        let permit = Arc::clone(&budget).try_acquire_many_owned(held).ok();
+        let mut cached = Cached { event, permit };
+
+        // Somebody else may be reading it.
+        let other = cached.event.clone();
+        cached.shrink();
+        assert_eq!(budget.available_permits(), 10_000 - held as usize);
+        drop(other);
+
+        cached.shrink();
+        assert_eq!(budget.available_permits(), 10_000 - 100);
+        let key = cached.event.pointer("/issue/key");
+        assert_eq!(
+            key.and_then(|key| key.as_str().map(str::to_owned))
+                .as_deref(),
+            Some("OPS-7")
+        );
+        drop(cached);
+        assert_eq!(budget.available_permits(), 10_000);
+    }
 }

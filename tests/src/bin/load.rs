@@ -5,13 +5,19 @@
 //! cargo build --release -p ocean-tests --bins
 //! cargo run --release -p ocean-tests --bin load -- --events 50000
 //! cargo run --release -p ocean-tests --bin load -- --events 3000 --rate 100
+//! cargo run --release -p ocean-tests --bin load -- --events 50000 --window 2000
 //! cargo run --release -p ocean-tests --bin load -- --events 5000 --jira-ms 120 --port-ms 40
 //! ```
+//!
+//! With `--window N` no more than N events are accepted and not confirmed: what the server can do
+//! for as long as one likes. Without it events are sent as fast as the door takes them, and a
+//! backlog grows meanwhile.
 
 #![expect(clippy::print_stdout, reason = "prints its measurements")]
 
 use std::{
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -22,6 +28,7 @@ use ocean_tests::{
 };
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -33,6 +40,7 @@ struct Load {
     jira: Duration,
     port: Duration,
     workers: usize,
+    window: usize,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -53,6 +61,7 @@ impl Load {
             jira: Duration::ZERO,
             port: Duration::ZERO,
             workers: 64,
+            window: Semaphore::MAX_PERMITS / 2,
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(name) = arguments.next() {
@@ -65,6 +74,7 @@ impl Load {
                 "--rate" => load.rate = Some(value.parse()?),
                 "--jira-ms" => load.jira = Duration::from_millis(value.parse()?),
                 "--port-ms" => load.port = Duration::from_millis(value.parse()?),
+                "--window" => load.window = value.parse()?,
                 "--workers" => load.workers = value.parse()?,
                 _ => bail!("unknown option {name}"),
             }
@@ -74,7 +84,9 @@ impl Load {
 }
 
 async fn run(load: Load) -> anyhow::Result<()> {
-    let port = LoadPort::start(app_config()?, load.events, load.port).await?;
+    let places = Arc::new(Semaphore::new(load.window));
+    let confirmed = Arc::clone(&places);
+    let port = LoadPort::start(app_config()?, load.events, load.port, confirmed).await?;
     let jira = Jira::start(load.jira).await?;
     let data = TempDir::new_in(".")?;
     let settings = Settings::jira_at(&port.url(), &jira.url(), data.path())
@@ -93,6 +105,7 @@ async fn run(load: Load) -> anyhow::Result<()> {
         events: load.events,
         connections: load.connections,
         rate: load.rate,
+        places,
     };
     let calls_before = port.calls();
     let before = [cpu_seconds(ocean.pid())?, cpu_seconds(std::process::id())?];

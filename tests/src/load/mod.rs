@@ -69,7 +69,7 @@ impl Template {
     }
 }
 
-/// An issue of about 8 KB as Jira's API shows it, with gaps for id and key.
+/// An issue of about 6.5 KB as Jira's API shows it, with gaps for id and key.
 fn issue() -> Value {
     let paragraph =
         "The rotation of the signing keys has to happen before the certificates expire. ";
@@ -105,7 +105,7 @@ fn issue() -> Value {
     })
 }
 
-/// A webhook body of about 5 KB, with gaps for the issue's id and key.
+/// A webhook body of about 5.5 KB, with gaps for the issue's id and key.
 fn event() -> Value {
     let mut issue = issue();
     issue["fields"]["description"]["content"] =

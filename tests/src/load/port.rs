@@ -15,7 +15,7 @@ use ocean_core::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::{
     message::Message,
@@ -36,6 +36,8 @@ struct Shared {
     ledger: Mutex<Ledger>,
     /// Everything expected has come.
     complete: Notify,
+    /// Grows by one with each entity that is confirmed for the first time.
+    confirmed: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -50,12 +52,17 @@ struct Ledger {
 }
 
 impl LoadPort {
-    /// Starts it with this app config; it expects the issues with numbers below `issues`, and each
-    /// answer takes `delay` longer.
+    /// Starts it with this app config; it expects the issues with numbers below `issues`, each
+    /// answer takes `delay` longer, and each new entity adds a permit to `confirmed`.
     ///
     /// # Errors
     /// There is no free port.
-    pub async fn start(app_config: Value, issues: usize, delay: Duration) -> io::Result<Self> {
+    pub async fn start(
+        app_config: Value,
+        issues: usize,
+        delay: Duration,
+        confirmed: Arc<Semaphore>,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             ledger: Mutex::new(Ledger {
                 organization: Organization::new(app_config),
@@ -65,6 +72,7 @@ impl LoadPort {
                 fault: None,
             }),
             complete: Notify::new(),
+            confirmed,
         });
         let server = Server::start(Arc::clone(&shared), delay).await?;
         shared.ledger().organization.set_url(server.url());
@@ -118,6 +126,7 @@ impl Answer for Arc<Shared> {
             .strip_prefix("/v1/blueprints/")
             .and_then(|path| path.strip_suffix("/entities/bulk"));
         if let (Some("POST"), Some(blueprint)) = (method, blueprint) {
+            let missing = ledger.missing;
             let written = match request.header("authorization") {
                 Some("Bearer token") => ledger.write(blueprint, request.body, out),
                 _ => Err("no token".to_owned()),
@@ -125,6 +134,7 @@ impl Answer for Arc<Shared> {
             if let Err(fault) = written {
                 ledger.fault.get_or_insert(fault);
             }
+            self.confirmed.add_permits(missing - ledger.missing);
             if ledger.missing == 0 || ledger.fault.is_some() {
                 self.complete.notify_one();
             }

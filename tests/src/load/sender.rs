@@ -13,6 +13,7 @@ use anyhow::{Context as _, bail};
 use tokio::{
     io::AsyncWriteExt as _,
     net::TcpStream,
+    sync::Semaphore,
     task::JoinSet,
     time::{sleep, sleep_until},
 };
@@ -20,7 +21,7 @@ use tokio::{
 use super::{Template, event, id, key, message::Reader};
 
 /// What is sent, and how.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sender {
     /// The server under test.
     pub server: SocketAddr,
@@ -30,6 +31,8 @@ pub struct Sender {
     pub connections: usize,
     /// Events a second, if they are not sent as fast as they are taken.
     pub rate: Option<f64>,
+    /// Each event takes a place and keeps it; whoever sees events confirmed adds places.
+    pub places: Arc<Semaphore>,
 }
 
 /// What was sent.
@@ -49,7 +52,8 @@ impl Sender {
         let (next, body) = (Arc::default(), Arc::new(Template::new(&event())));
         let mut connections = JoinSet::new();
         for _ in 0..self.connections {
-            connections.spawn(self.connection(Arc::clone(&next), Arc::clone(&body), started));
+            let sender = self.clone();
+            connections.spawn(sender.connection(Arc::clone(&next), Arc::clone(&body), started));
         }
         let mut at = vec![started; self.events];
         while let Some(sent) = connections.join_next().await {
@@ -81,6 +85,7 @@ impl Sender {
                 sleep_until(due.into()).await;
             }
             write_request(&body, number, &mut request);
+            self.places.acquire().await?.forget();
             sent.push((number, Instant::now()));
             loop {
                 stream.write_all(&request).await?;
