@@ -18,7 +18,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-const ROUNDS: usize = 2000;
+const ROUNDS: usize = 1000;
 
 /// The best time of many rounds, and the allocations of one.
 struct Figure {
@@ -70,32 +70,33 @@ fn values(programs: &[Program], bytes: &[u8]) -> Vec<serde_json::Value> {
         .collect()
 }
 
-fn main() -> std::io::Result<()> {
-    let mut out = std::io::stdout();
+/// One line of the table.
+fn row(name: &str, figure: &Figure) -> std::io::Result<()> {
+    let micros = figure.best.as_secs_f64() * 1e6;
+    let allocations = figure.allocations;
     writeln!(
-        out,
-        "best of {ROUNDS} rounds, \u{b5}s; allocations in brackets"
+        std::io::stdout(),
+        "  {name:22} {micros:8.2} ({allocations})"
+    )
+}
+
+fn main() -> std::io::Result<()> {
+    writeln!(
+        std::io::stdout(),
+        "best of {ROUNDS} rounds, microseconds; allocations in brackets"
     )?;
     for entity in entities::all() {
         let bytes = entity.document.as_bytes();
-        let programs: Vec<Program> = entity
-            .expressions
-            .iter()
-            .map(|text| compile(text))
-            .collect();
+        let texts = entity.expressions;
+        let programs: Vec<Program> = texts.iter().map(|text| compile(text)).collect();
         let document = Document::parse(bytes).expect("the documents are valid");
         let root = document.root();
+        let (name, count) = (entity.name, texts.len());
         writeln!(
-            out,
-            "{}, {} bytes, {} expressions",
-            entity.name,
-            bytes.len(),
-            programs.len()
+            std::io::stdout(),
+            "{name}, {} bytes, {count} expressions",
+            bytes.len()
         )?;
-        let mut row = |name: &str, figure: &Figure| {
-            let micros = figure.best.as_secs_f64() * 1e6;
-            writeln!(out, "  {name:16} {micros:8.2} ({})", figure.allocations)
-        };
         row(
             "evaluate",
             &measure(|| evaluate(&programs, black_box(&root))),
@@ -103,53 +104,53 @@ fn main() -> std::io::Result<()> {
         row("parse", &measure(|| Document::parse(black_box(bytes))))?;
         let mut reused = Document::default();
         row(
-            "parse, reused",
+            "parse, memory reused",
             &measure(|| reused.reparse(black_box(bytes))),
         )?;
         row(
             "bytes to values",
             &measure(|| values(&programs, black_box(bytes))),
         )?;
-        let compiled = entity
-            .expressions
+        let compiled = texts
             .iter()
             .map(|text| measure(|| compile(black_box(text))));
         let slowest = compiled.max_by_key(|figure| figure.best);
-        row("slowest compile", &slowest.expect("there are expressions"))?;
         row(
-            "compile all",
-            &measure(|| {
-                entity
-                    .expressions
-                    .iter()
-                    .map(|text| compile(black_box(text)))
-                    .collect::<Vec<_>>()
-            }),
+            "slowest to compile",
+            &slowest.expect("there are expressions"),
         )?;
-
+        let all = || {
+            texts
+                .iter()
+                .map(|text| compile(black_box(text)))
+                .collect::<Vec<_>>()
+        };
+        row("compile all", &measure(all))?;
         let value = read::parse_single(bytes).expect("the documents are valid");
-        let filters: Vec<jaq::Filter> = entity
-            .expressions
-            .iter()
-            .filter_map(|text| jaq::compile(text))
-            .collect();
-        let region = Region::new(ALLOCATOR);
-        filters
-            .iter()
-            .for_each(|filter| drop(black_box(jaq::first(filter, &value))));
-        let change = region.change();
-        writeln!(
-            out,
-            "  jaq: evaluate            ({})",
-            change.allocations + change.reallocations
+        let filters: Vec<jaq::Filter> =
+            texts.iter().filter_map(|text| jaq::compile(text)).collect();
+        let run = || {
+            filters
+                .iter()
+                .filter_map(|filter| jaq::first(filter, &value))
+                .count()
+        };
+        row("jaq: evaluate, counted", &measure(run))?;
+        row(
+            "jaq: parse, counted",
+            &measure(|| read::parse_single(black_box(bytes))),
         )?;
-        let region = Region::new(ALLOCATOR);
-        drop(black_box(read::parse_single(bytes)));
-        let change = region.change();
-        writeln!(
-            out,
-            "  jaq: parse               ({})",
-            change.allocations + change.reallocations
+    }
+    let regex_input = entities::regex_input();
+    for (name, text, input) in [
+        ("generators", entities::GENERATORS, "null"),
+        ("regexes", entities::REGEXES, regex_input.as_str()),
+    ] {
+        let program = [compile(text)];
+        let document = Document::parse(input.as_bytes()).expect("the inputs are valid");
+        row(
+            name,
+            &measure(|| evaluate(&program, black_box(&document.root()))),
         )?;
     }
     Ok(())

@@ -331,6 +331,28 @@ async fn finished_events_go_by_size_and_space_is_given_back() {
 }
 
 #[tokio::test]
+async fn the_log_stays_short_while_events_keep_coming() {
+    let folder = tempfile::tempdir().unwrap();
+    let (queue, _feed) = open(options(folder.path()));
+    let log = folder.path().join("queue.db-wal");
+    let mut longest = 0;
+    for round in 0..40 {
+        let large = |i: usize| EventParts {
+            body: format!("\"{}\"", " ".repeat(300_000)).into(),
+            ..parts(&format!("{round}-{i}"))
+        };
+        let events = (0..10).map(|i| new(large(i), 1)).collect();
+        queue.accept(events).await.unwrap();
+        longest = longest.max(fs::metadata(&log).unwrap().len());
+    }
+    // 120 MB went through it.
+    assert!(longest < 64 << 20, "{} MB", longest >> 20);
+    queue.close().await;
+    let file = fs::metadata(folder.path().join("queue.db")).unwrap().len();
+    assert!(file > 110 << 20, "all is in the file: {} MB", file >> 20);
+}
+
+#[tokio::test]
 async fn dead_letters_beyond_their_bound_lose_their_bodies_oldest_first() {
     let folder = tempfile::tempdir().unwrap();
     let bounded = || EmbeddedOptions {

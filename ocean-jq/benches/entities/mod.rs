@@ -127,7 +127,7 @@ fn jira() -> String {
             )
         })
         .collect();
-    let customs: Vec<String> = (10_020..10_070)
+    let customs: Vec<String> = (10_020..10_064)
         .map(|n| match n % 5 {
             0 => format!(r#""customfield_{n}":{{"value":"option {n}","id":"{n}"}}"#),
             1 => format!(r#""customfield_{n}":{}.0"#, n % 13),
@@ -227,9 +227,19 @@ fn repository() -> String {
     )
 }
 
+const TEAM: &str = r#"{"id":1,"node_id":"MDQ6VGVhbTE=","url":"https://api.forge.example/teams/1","html_url":"https://forge.example/orgs/acme/teams/payments","name":"Payments","slug":"payments","description":"Owns the payment service","privacy":"closed","notification_setting":"notifications_enabled","permission":"push","members_url":"https://api.forge.example/teams/1/members{/member}","repositories_url":"https://api.forge.example/teams/1/repos","parent":null}"#;
+
 fn pull_request() -> String {
     let people = ["octoCat", "hubot_the_2nd", "monaLisa", "dev_one"].map(account);
     let api = "https://api.forge.example/repos/acme/payments";
+    let labels: Vec<String> = ["bug", "client", "reliability", "needs-release-note"]
+        .iter()
+        .map(|name| {
+            format!(
+                r#"{{"id":208045946,"node_id":"MDU6TGFiZWwyMDgwNDU5NDY=","url":"{api}/labels/{name}","name":"{name}","description":"What belongs to {name}","color":"f29513","default":false}}"#
+            )
+        })
+        .collect();
     let links: Vec<String> = [
         ("self", "/pulls/1347"),
         ("issue", "/issues/1347"),
@@ -246,13 +256,16 @@ fn pull_request() -> String {
     .map(|(name, path)| format!(r#""{name}":{{"href":"{api}{path}"}}"#))
     .collect();
     format!(
-        r#"{{"url":"https://api.forge.example/repos/acme/payments/pulls/1347","id":1934857261,"node_id":"MDExOlB1bGxSZXF1ZXN0MQ==","html_url":"https://forge.example/acme/payments/pull/1347","number":1347,"state":"closed","locked":false,"title":"Amaze \"new\" feature","user":{},"body":"*What*\nThe client retries with a growing pause, so that a restart of the gateway loses nothing.\n\n*How*\n- `Retry::after` holds the policy\n- timeouts of one call count as failures\n\nCloses #1301, see also the \"old\" attempt in #1289.\r\n","labels":[{{"id":208045946,"name":"bug","color":"f29513","default":true}}],"milestone":null,"created_at":"2024-03-01T09:00:00Z","updated_at":"2024-03-05T10:11:12Z","closed_at":"2024-03-05T10:11:12Z","merged_at":"2024-03-05T10:11:12Z","merge_commit_sha":"e5bd3914e2e596debea16f433f57875b5b90bcd6","assignee":{},"assignees":[{},{}],"requested_reviewers":[{},{}],"draft":false,"head":{{"label":"acme:feature","ref":"feature","sha":"6dcb09b5b57875f334f61aebed695e2e4193db5e","user":{},"repo":{}}},"base":{{"label":"acme:main","ref":"main","sha":"6dcb09b5b57875f334f61aebed695e2e4193db5e","user":{},"repo":{}}},"_links":{{{}}},"author_association":"MEMBER","auto_merge":null,"active_lock_reason":null,"mergeable":null,"rebaseable":null,"mergeable_state":"unknown","merged_by":{},"review_comments":4,"maintainer_can_modify":false,"merged":true,"comments":10,"commits":3,"additions":100,"deletions":3,"changed_files":5}}"#,
+        r#"{{"url":"https://api.forge.example/repos/acme/payments/pulls/1347","id":1934857261,"node_id":"MDExOlB1bGxSZXF1ZXN0MQ==","html_url":"https://forge.example/acme/payments/pull/1347","number":1347,"state":"closed","locked":false,"title":"Amaze \"new\" feature","user":{},"body":"*What*\nThe client retries with a growing pause, so that a restart of the gateway loses nothing.\n\n*How*\n- `Retry::after` holds the policy\n- timeouts of one call count as failures\n\nCloses #1301, see also the \"old\" attempt in #1289.\r\n","labels":[{}],"milestone":{{"url":"https://api.forge.example/repos/acme/payments/milestones/7","html_url":"https://forge.example/acme/payments/milestone/7","id":1002604,"node_id":"MDk6TWlsZXN0b25lMTAwMjYwNA==","number":7,"state":"open","title":"2024.2","description":"Everything that the second release needs","creator":{},"open_issues":4,"closed_issues":8,"created_at":"2024-01-10T20:09:31Z","updated_at":"2024-03-03T18:58:10Z","closed_at":null,"due_on":"2024-06-30T23:39:01Z"}},"created_at":"2024-03-01T09:00:00Z","updated_at":"2024-03-05T10:11:12Z","closed_at":"2024-03-05T10:11:12Z","merged_at":"2024-03-05T10:11:12Z","merge_commit_sha":"e5bd3914e2e596debea16f433f57875b5b90bcd6","assignee":{},"assignees":[{},{}],"requested_reviewers":[{},{}],"requested_teams":[{}],"draft":false,"head":{{"label":"acme:feature","ref":"feature","sha":"6dcb09b5b57875f334f61aebed695e2e4193db5e","user":{},"repo":{}}},"base":{{"label":"acme:main","ref":"main","sha":"6dcb09b5b57875f334f61aebed695e2e4193db5e","user":{},"repo":{}}},"_links":{{{}}},"author_association":"MEMBER","auto_merge":null,"active_lock_reason":null,"mergeable":null,"rebaseable":null,"mergeable_state":"unknown","merged_by":{},"review_comments":4,"maintainer_can_modify":false,"merged":true,"comments":10,"commits":3,"additions":100,"deletions":3,"changed_files":5}}"#,
         people[0],
+        labels.join(","),
+        people[2],
         people[1],
         people[1],
         people[2],
         people[2],
         people[3],
+        TEAM,
         people[0],
         repository(),
         people[0],

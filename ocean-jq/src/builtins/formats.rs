@@ -242,5 +242,32 @@ fn base64_decode(text: &str) -> Result<String, &'static str> {
         3 => out.extend_from_slice(&((word >> 2) as u16).to_be_bytes()),
         _ => {}
     }
-    Ok(String::from_utf8_lossy(&out).into_owned())
+    Ok(decode_lossy(&out))
+}
+
+/// Text of any bytes. What is wrong becomes U+FFFD in the reference's portions: a character that is
+/// cut off by the end, encoded too long or a surrogate is replaced as a whole.
+fn decode_lossy(mut bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    while let Some(&first) = bytes.first() {
+        let len = match first {
+            0xC2..=0xDF => 2,
+            0xE0..=0xEF => 3,
+            0xF0..=0xF4 => 4,
+            _ => 1,
+        };
+        let tail = bytes.iter().skip(1);
+        let whole = 1 + tail.take_while(|byte| **byte & 0xC0 == 0x80).count();
+        let taken = if len > bytes.len() {
+            bytes.len()
+        } else {
+            len.min(whole)
+        };
+        match std::str::from_utf8(&bytes[..taken]) {
+            Ok(piece) => text.push_str(piece),
+            Err(_) => text.push(char::REPLACEMENT_CHARACTER),
+        }
+        bytes = &bytes[taken..];
+    }
+    text
 }

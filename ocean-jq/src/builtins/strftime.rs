@@ -137,7 +137,7 @@ fn field(letter: u8, spec: Spec, tm: &Tm, zone: &str, room: usize, out: &mut Str
         b'u' => number((tm.weekday + 6) % 7 + 1, 1, b'0'),
         b'w' => number(tm.weekday, 1, b'0'),
         b'y' => number(year.rem_euclid(100), 2, b'0'),
-        b'C' => number(year.div_euclid(100), 2, b'0'),
+        b'C' => number(year.div_euclid(100), 1, b'0'),
         b'Y' => number(year, 1, b'0'),
         b'U' => number((tm.yearday - tm.weekday + 7) / 7, 2, b'0'),
         b'W' => number((tm.yearday - (tm.weekday + 6) % 7 + 7) / 7, 2, b'0'),

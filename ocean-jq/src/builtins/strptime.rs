@@ -78,8 +78,8 @@ impl Parser<'_> {
                 continue;
             }
             let mut letter = bytes.next()?;
-            // Flags change nothing, and there are no other calendars in the C locale.
-            while matches!(letter, b'-' | b'_' | b'0' | b'^' | b'#') {
+            // Flags and widths change nothing, and there are no other calendars in the C locale.
+            while matches!(letter, b'-' | b'_' | b'0'..=b'9' | b'^' | b'#') {
                 letter = bytes.next()?;
             }
             if letter == b'E' {

@@ -6,12 +6,17 @@
 //! or allocate without a bound. There is no state besides the [`Ctx`] of the evaluation.
 
 pub(crate) mod access;
+mod bindings;
 pub(crate) mod compare;
+mod folds;
+mod loops;
 mod many;
 mod one;
 pub(crate) mod ops;
 mod paths;
+mod place;
 mod special;
+mod streams;
 mod strings;
 mod update;
 

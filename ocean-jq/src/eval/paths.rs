@@ -3,110 +3,16 @@
 //! A path is a shared list of keys. A step is only possible on the very value that the path leads
 //! to, which is how the reference tells `path(.a | select(.b))` from `path(.a | tostring)`.
 
-use std::rc::Rc;
-
 use super::access::slice_key;
-use super::many::WithEnv;
+use super::bindings::WithEnv;
 use super::one::closure;
+use super::place::Place;
 use super::{Closure, Ctx, Env, Flow, Frame, Stop};
 use crate::node::{Node, Op, Special, Step};
 use crate::value::Value;
 use crate::write::excerpt;
 
-/// A path, last key first; shared between the outputs of a generator.
-#[derive(Clone, Default)]
-pub(super) struct Path<'a>(Option<Rc<Link<'a>>>);
-
-struct Link<'a> {
-    key: Value<'a>,
-    parent: Path<'a>,
-    len: usize,
-}
-
-/// A value on its way through a path expression.
-#[derive(Clone)]
-pub(super) struct Place<'a> {
-    /// What the expression sees.
-    pub(super) value: Value<'a>,
-    pub(super) path: Path<'a>,
-    /// What the path leads to; a step needs it to be the value itself.
-    pub(super) at: Value<'a>,
-}
-
 pub(super) type PlaceOut<'o, 'a> = &'o mut dyn FnMut(&mut Ctx<'a>, Place<'a>) -> Flow<'a>;
-
-// === impl Path ===
-
-impl<'a> Path<'a> {
-    fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |link| link.len)
-    }
-
-    fn push(&self, key: Value<'a>) -> Path<'a> {
-        Path(Some(Rc::new(Link {
-            key,
-            parent: self.clone(),
-            len: self.len() + 1,
-        })))
-    }
-
-    fn to_items(&self) -> Vec<Value<'a>> {
-        let mut keys = Vec::with_capacity(self.len());
-        let mut path = self;
-        while let Some(link) = &path.0 {
-            keys.push(link.key.clone());
-            path = &link.parent;
-        }
-        keys.reverse();
-        keys
-    }
-}
-
-impl Drop for Path<'_> {
-    /// Long paths must not make the drop recurse.
-    fn drop(&mut self) {
-        let mut next = self.0.take();
-        while let Some(link) = next {
-            match Rc::try_unwrap(link) {
-                Ok(mut link) => next = link.parent.0.take(),
-                Err(_) => return,
-            }
-        }
-    }
-}
-
-// === impl Place ===
-
-impl<'a> Place<'a> {
-    fn root(value: Value<'a>) -> Place<'a> {
-        Place {
-            at: value.clone(),
-            value,
-            path: Path::default(),
-        }
-    }
-
-    /// The same place with another value before the eyes.
-    fn seeing(&self, value: Value<'a>) -> Place<'a> {
-        Place {
-            value,
-            path: self.path.clone(),
-            at: self.at.clone(),
-        }
-    }
-
-    fn is_intact(&self) -> bool {
-        self.value.is_identical(&self.at)
-    }
-
-    fn child(&self, key: Value<'a>, value: Value<'a>) -> Place<'a> {
-        Place {
-            at: value.clone(),
-            value,
-            path: self.path.push(key),
-        }
-    }
-}
 
 impl<'a> Ctx<'a> {
     /// Pushes the path of every output, as an array.

@@ -285,9 +285,13 @@ impl<'a> Ctx<'a> {
                 return Ok(());
             };
             from = end + character.len_utf8();
-            if character.len_utf8() > 1 && search.regex.matches_inside_characters() {
-                let inside = Found::empty_at(from, hit.groups().len());
-                for _ in 1..character.len_utf8() {
+            for left in (1..character.len_utf8()).rev() {
+                self.work(1 + text.len() / 64)?;
+                let inside = search
+                    .regex
+                    .find_inside(text, from, left)
+                    .map_err(regex_stop)?;
+                if let Some(inside) = inside {
                     found(self, &inside)?;
                 }
             }

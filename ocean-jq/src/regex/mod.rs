@@ -9,7 +9,7 @@ mod translate;
 use std::sync::{Arc, OnceLock};
 
 use literal::Literal;
-use translate::{Anchors, Translation};
+use translate::{Anchors, Reading, Translation};
 
 /// Size of a compiled automaton; larger patterns are refused.
 const SIZE_LIMIT: usize = 2 << 20;
@@ -22,8 +22,6 @@ pub(crate) struct SearchFlags {
     ignore_case: bool,
     extended: bool,
     dot_all: bool,
-    /// `$` only at the very end.
-    strict_end: bool,
     longest: bool,
     not_empty: bool,
 }
@@ -39,8 +37,6 @@ pub(crate) struct Regex {
     plain: OnceLock<Option<fancy_regex::Regex>>,
     /// For texts that do, when the pattern cares.
     newline: OnceLock<Option<fancy_regex::Regex>>,
-    /// Whether the pattern matches nothing at all inside a character of several bytes.
-    matches_inside: OnceLock<bool>,
     backtracks: usize,
 }
 
@@ -77,9 +73,9 @@ impl SearchFlags {
                 'g' => flags.global = true,
                 'i' => flags.ignore_case = true,
                 'x' => flags.extended = true,
-                'm' => flags.dot_all = true,
-                's' => flags.strict_end = true,
-                'p' => (flags.dot_all, flags.strict_end) = (true, true),
+                'm' | 'p' => flags.dot_all = true,
+                // Oniguruma's single-line mode, in which the reference is anyway.
+                's' => {}
                 'l' => flags.longest = true,
                 'n' => flags.not_empty = true,
                 _ => return None,
@@ -129,14 +125,18 @@ impl Regex {
         flags: SearchFlags,
         backtracks: usize,
     ) -> Result<Regex, String> {
-        let translation = translate::translate(pattern, flags.extended)?;
+        let reading = Reading {
+            extended: flags.extended,
+            ignore_case: flags.ignore_case,
+            longest: flags.longest,
+        };
+        let translation = translate::translate(pattern, reading)?;
         let regex = Regex {
             literal: flags.is_plain().then(|| Literal::of(pattern)).flatten(),
             translation,
             flags,
             plain: OnceLock::new(),
             newline: OnceLock::new(),
-            matches_inside: OnceLock::new(),
             backtracks,
         };
         if flags.not_empty && !regex.can_match_something()? {
@@ -185,8 +185,7 @@ impl Regex {
     }
 
     fn engine(&self, text: &str) -> Result<&fancy_regex::Regex, RegexError> {
-        let matters =
-            self.translation.has_end_anchor && !self.flags.strict_end && text.ends_with('\n');
+        let matters = text.ends_with('\n') && self.translation.has_end_anchor();
         let (cell, anchors) = if matters {
             (&self.newline, Anchors::BeforeNewline)
         } else {
@@ -248,13 +247,26 @@ impl Regex {
             .map_err(|error| search_error(&error))
     }
 
-    /// The reference goes on one byte behind an empty match, even inside a character, and finds
-    /// the next empty match there: this tells whether the pattern allows for that.
-    pub(crate) fn matches_inside_characters(&self) -> bool {
-        *self.matches_inside.get_or_init(|| {
-            let stuffing = "\u{fffd}\u{fffd}";
-            matches!(self.find(stuffing, 3), Ok(Some(found)) if found.whole() == (3, 3))
-        })
+    /// The reference goes on one byte behind an empty match, even inside a character, and takes
+    /// what is left of that for characters of their own: the empty match that it finds there, for
+    /// the last `left` bytes of the character that ends at `end`.
+    pub(crate) fn find_inside(
+        &self,
+        text: &str,
+        end: usize,
+        left: usize,
+    ) -> Result<Option<Found>, RegexError> {
+        let pieces = text.as_bytes()[end - left..end]
+            .iter()
+            .map(|&byte| match byte {
+                // What the reference takes for letters, and the engine does not.
+                0xB2 | 0xB3 | 0xB9 | 0xBC..=0xBE => 'ª',
+                _ => char::from(byte),
+            });
+        let (before, after) = text.split_at(end);
+        let torn: String = before.chars().chain(pieces).chain(after.chars()).collect();
+        let found = self.find(&torn, end)?;
+        Ok(found.filter(|found| found.whole() == (end, end)))
     }
 }
 
@@ -276,13 +288,6 @@ fn search_error(error: &fancy_regex::Error) -> RegexError {
 // === impl Found ===
 
 impl Found {
-    /// An empty match without groups' texts.
-    pub(crate) fn empty_at(at: usize, groups: usize) -> Found {
-        Found {
-            spans: vec![Some((at, at)); groups + 1],
-        }
-    }
-
     /// Start and end of the whole match.
     pub(crate) fn whole(&self) -> (usize, usize) {
         self.spans.first().copied().flatten().unwrap_or_default()

@@ -7,6 +7,8 @@ pub(crate) mod ast;
 mod display;
 mod lexer;
 mod parser;
+
 mod pattern;
+mod terms;
 
 pub(crate) use parser::parse;

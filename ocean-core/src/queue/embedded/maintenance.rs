@@ -51,10 +51,33 @@ pub(super) fn give_back_pages(connection: &Connection) -> rusqlite::Result<bool>
     Ok(true)
 }
 
+/// How long the log is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Log {
+    /// Bytes since it began anew.
+    pub(super) length: u64,
+    /// Those of them that are not in the file yet.
+    pub(super) left: u64,
+}
+
+/// How long the log is; asks only, and waits for nobody.
+pub(super) fn log(connection: &Connection) -> rusqlite::Result<Log> {
+    let mut ask = connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?;
+    let (pages, carried) = ask.query_row([], |row| {
+        Ok((row.get::<_, i64>(1)?.max(0), row.get::<_, i64>(2)?.max(0)))
+    })?;
+    let bytes = |pages: i64| pages.cast_unsigned() * schema::PAGE_BYTES;
+    Ok(Log {
+        length: bytes(pages),
+        left: bytes(pages.saturating_sub(carried)),
+    })
+}
+
 /// Carries over what it can from the log to the file, waiting for nobody; whether that was all. A
-/// reader in the midst of the log is why it may not be.
+/// reader in the midst of the log, or another connection that does the same, is why it may not be.
 pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-        Ok(row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
+        let is_busy: bool = row.get(0)?;
+        Ok(!is_busy && row.get::<_, i64>(1)? == row.get::<_, i64>(2)?)
     })
 }

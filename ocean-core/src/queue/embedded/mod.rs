@@ -1,4 +1,5 @@
-//! The embedded store: one SQLite file in the data folder, written by one thread.
+//! The embedded store: one SQLite file in the data folder, written by one thread. Another one carries
+//! its log over to the file.
 //!
 //! It owns `queue.db` and its log in the data folder; a lock on `queue.lock` keeps a second process
 //! out. **A receipt is given only after the commit that holds the event is synced to disk.** It
@@ -69,6 +70,7 @@ use crate::{clock::Clock, event::EventId, future::BoxFuture, telemetry::Telemetr
 
 mod backlog;
 mod batch;
+mod carrier;
 mod codec;
 mod command;
 mod damage;
@@ -95,6 +97,7 @@ pub use salvage::{Salvaged, salvage};
 pub use schema::FILE;
 
 use backlog::Survey;
+use carrier::Carrier;
 use gate::{Gate, Refusal};
 use lock::FolderLock;
 use mailbox::{Accept, Command, Mailbox, Reply};
@@ -243,8 +246,9 @@ pub fn open(
         owner::claim(&connection, &file, owner)?;
     }
     let now_micros = options.clock.now().as_microsecond();
-    let survey = Survey::take(&connection, now_micros, options.dedupe_window)
-        .map_err(|error| failure::open_error(&file, &error))?;
+    let wrap = |error| failure::open_error(&file, &error);
+    schema::without_checkpoints(&connection).map_err(wrap)?;
+    let survey = Survey::take(&connection, now_micros, options.dedupe_window).map_err(wrap)?;
     let reader = Arc::new(Reader::open(&options.folder)?);
 
     let (sender, fresh) = mpsc::unbounded_channel();
@@ -272,6 +276,7 @@ pub fn open(
         ),
         last_id: survey.last_id,
         connection: Some(connection),
+        carrier: Carrier::start(&file)?,
         failing: None,
         work: Work::default(),
         _lock: lock,

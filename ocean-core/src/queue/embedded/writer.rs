@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use super::{
     EmbeddedOptions, OpenError,
     backlog::{self, Survey},
+    carrier::Carrier,
     command,
     failure::{self, Remedy},
     gate::{Gate, Level, Refusal},
@@ -63,6 +64,7 @@ pub(super) struct Writer {
     pub(super) last_id: i64,
     // Absent while the store fails and has to be opened anew.
     pub(super) connection: Option<Connection>,
+    pub(super) carrier: Carrier,
     pub(super) failing: Option<Failing>,
     pub(super) work: Work,
     pub(super) _lock: FolderLock,
@@ -173,7 +175,12 @@ impl Writer {
                 break;
             }
             match self.commit(&mut accepts, changes) {
-                Ok(()) => (done, operated) = (end, true),
+                Ok(()) => {
+                    if let Some(connection) = &self.connection {
+                        self.carrier.after_commit(connection);
+                    }
+                    (done, operated) = (end, true);
+                }
                 Err(error) => {
                     let waiting = mail.changes.len() - done;
                     self.fail(failure::remedy(&error), failure::describe(&error), waiting);
@@ -269,6 +276,7 @@ impl Writer {
         let file = self.options.folder.join(schema::FILE);
         let connection = schema::open_writer(&file, self.options.max_file_bytes)?;
         let wrap = |error| failure::open_error(&file, &error);
+        schema::without_checkpoints(&connection).map_err(wrap)?;
         let now = self.options.clock.now().as_microsecond();
         let window = self.options.dedupe_window;
         let survey = Survey::take(&connection, now, window).map_err(wrap)?;
@@ -281,6 +289,7 @@ impl Writer {
         self.work.oldest_id = i64::MIN;
         self.work.dead_cursor = i64::MIN;
         self.connection = Some(connection);
+        self.carrier = Carrier::start(&file)?;
         Ok(())
     }
 
