@@ -66,7 +66,18 @@ impl Feed {
         };
         let before = buffer.len();
         buffer.push(first);
-        buffer.extend(self.chunk.by_ref().take(limit.saturating_sub(1)));
+        loop {
+            let left = limit.saturating_sub(buffer.len() - before);
+            buffer.extend(self.chunk.by_ref().take(left));
+            if buffer.len() - before >= limit || self.backlog.is_some() {
+                break;
+            }
+            // Whatever else is there already: what waits together is seen together.
+            match self.fresh.try_recv() {
+                Ok(chunk) => self.chunk = chunk.into_iter(),
+                Err(_) => break,
+            }
+        }
         buffer.len() - before
     }
 }

@@ -9,8 +9,8 @@ use std::{
 use ocean_core::{
     BoxFuture, EventId, Lanes, WebhookEvent,
     queue::{
-        Action, ActionResult, Cached, Change, Feed, Journal, NewEvent, Pending, Pressure, Queue,
-        QueueError, Receipt, Stored, Story,
+        Action, ActionResult, Cached, Change, Feed, FeedSender, Journal, NewEvent, Pending,
+        Pressure, Queue, QueueError, Receipt, Stored, Story,
     },
 };
 use tokio::sync::{mpsc, watch};
@@ -33,7 +33,7 @@ struct State {
     lanes: Vec<(EventId, Lanes)>,
     dates: HashMap<EventId, jiff::Timestamp>,
     changes: Vec<(EventId, Change)>,
-    feed: Option<mpsc::UnboundedSender<Pending>>,
+    feed: Option<FeedSender>,
     load_errors: Vec<QueueError>,
     next: i64,
 }
