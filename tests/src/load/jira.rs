@@ -55,6 +55,6 @@ impl Answer for Search {
 /// The key in `{"jql": "… key = OPS-7", …}`, and its number.
 fn wanted(body: &[u8]) -> Option<(&str, usize)> {
     let (_, key) = std::str::from_utf8(body).ok()?.split_once("key = ")?;
-    let key = key.split(|end: char| end == '"' || end == ' ').next()?;
+    let key = key.split(['"', ' ']).next()?;
     Some((key, number(key)?))
 }

@@ -65,7 +65,7 @@ async fn serve(mut stream: TcpStream, answer: &impl Answer, delay: Duration) -> 
         out.clear();
         out.extend_from_slice(
             format!(
-                "HTTP/1.1 {status} as asked\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+                "HTTP/1.1 {status} \r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
             )
             .as_bytes(),
         );
