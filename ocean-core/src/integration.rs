@@ -100,4 +100,23 @@ pub struct Assets {
     pub app_config: &'static str,
     /// `.port/resources/blueprints.json`.
     pub blueprints: &'static str,
+    /// `.port/resources/actions.json`; empty if there are none.
+    pub actions: &'static str,
+    /// `.port/resources/scorecards.json`: a list of a `blueprint` and its scorecards as `data`; empty
+    /// if there are none.
+    pub scorecards: &'static str,
+    /// `.port/resources/pages.json`; empty if there are none.
+    pub pages: &'static str,
+}
+
+impl Assets {
+    /// No files; those that an integration has are set over it.
+    pub const NONE: Self = Self {
+        spec: "",
+        app_config: "",
+        blueprints: "[]",
+        actions: "",
+        scorecards: "",
+        pages: "",
+    };
 }

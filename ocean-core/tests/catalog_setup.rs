@@ -133,8 +133,29 @@ fn assets(blueprints: &'static str) -> ocean_core::Assets {
         spec: "",
         app_config: "resources:\n- kind: issue\n  selector:\n    query: 'true'\n",
         blueprints,
+        actions: r#"[{"identifier": "close", "trigger": {}}]"#,
+        scorecards: r#"[{"blueprint": "issue", "data": [{"identifier": "one"}, {"identifier": "two"}]}]"#,
+        pages: "- identifier: overview",
     }
 }
+
+/// Where something was created beside blueprints, and its identifier.
+fn extras(port: &FakePort) -> Vec<String> {
+    let calls = port.server.calls().into_iter();
+    let posts = calls.filter(|call| call.method == "POST" && call.path() != "/v1/blueprints");
+    let created = posts.filter_map(|call| {
+        let identifier = call.json()["identifier"].as_str()?.to_owned();
+        Some(format!("{} {identifier}", call.path()))
+    });
+    created.collect()
+}
+
+const EXTRAS: [&str; 4] = [
+    "/v1/actions close",
+    "/v1/blueprints/issue/scorecards one",
+    "/v1/blueprints/issue/scorecards two",
+    "/v1/pages overview",
+];
 
 const BLUEPRINTS: &str = r#"[
     {"identifier": "project", "title": "Project", "schema": {}},
@@ -190,6 +211,7 @@ async fn a_new_integration_gets_record_mapping_and_blueprints_once() {
     };
     assert_eq!(stages("POST"), [(true, true)]);
     assert_eq!(stages("PATCH"), [(false, true), (false, false)]);
+    assert_eq!(extras(&port), EXTRAS);
 
     let before = port.server.calls().len();
     prepare(&port).await.unwrap();
@@ -220,6 +242,8 @@ async fn existing_things_are_left_alone() {
     assert_eq!(integration["version"], "0.1.0");
     assert_eq!(world.blueprints["project"], json!({"mine": true}));
     assert!(!world.blueprints.contains_key("issue"), "all or none");
+    drop(world);
+    assert_eq!(extras(&port), [""; 0]);
 }
 
 #[tokio::test]

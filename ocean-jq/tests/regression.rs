@@ -254,3 +254,45 @@ fn bytes_that_are_no_text_are_replaced_as_the_reference_does() {
         ],
     );
 }
+
+#[test]
+fn escapes_that_mean_nothing_are_letters() {
+    check(
+        r#""v\u000bp""#,
+        &[
+            (r#"[match("\\v"; "g").offset]"#, Some(r#"[0]"#)),
+            (r#"[match("[\\v]"; "g").offset]"#, Some(r#"[0]"#)),
+            (r#"[match("\\p"; "g").offset]"#, Some(r#"[2]"#)),
+        ],
+    );
+}
+
+#[test]
+fn no_range_goes_on_behind_a_set() {
+    check(
+        r#""1-za9d""#,
+        &[
+            (
+                r#"[match("[\\d-z]"; "g").string]"#,
+                Some(r#"["1","-","z","9"]"#),
+            ),
+            (
+                r#"[match("[[:alpha:]-9]"; "g").string]"#,
+                Some(r#"["-","z","a","9","d"]"#),
+            ),
+            (r#"[match("[a-c-e]"; "g").string]"#, Some(r#"["-","a"]"#)),
+        ],
+    );
+}
+
+#[test]
+fn strptime_knows_no_era_years_and_no_small_halves() {
+    check(
+        r#""24""#,
+        &[
+            (r#"strptime("%Ey")"#, None),
+            (r#"strptime("%P")"#, None),
+            (r#"strptime("%Oy")[0]"#, Some(r#"2024"#)),
+        ],
+    );
+}

@@ -7,10 +7,10 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -206,20 +206,27 @@ impl Producer {
     }
 }
 
-/// Waits until nothing is pending any more.
+/// Waits until nothing is pending any more: for as long as the backlog of all rounds takes, but not
+/// for one that stands still.
 async fn settle(ocean: &Ocean) -> anyhow::Result<()> {
-    let look = async {
-        loop {
-            let status = ocean.admin_get("/api/status").await?;
-            if status["queue"]["pending"] == 0 {
-                return anyhow::Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let (mut left, mut since) = (u64::MAX, Instant::now());
+    loop {
+        let status = ocean.admin_get("/api/status").await?;
+        let pending = status["queue"]["pending"].as_u64().unwrap_or(u64::MAX);
+        if pending == 0 {
+            return Ok(());
         }
-    };
-    tokio::time::timeout(Duration::from_secs(120), look)
-        .await
-        .with_context(|| format!("events stay pending: {}", ocean.log_text()))?
+        if pending < left {
+            (left, since) = (pending, Instant::now());
+        }
+        ensure!(
+            since.elapsed() < PATIENCE,
+            "{pending} events stay pending: {}",
+            ocean.log_text()
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 async fn state(ocean: &Ocean, id: &str) -> anyhow::Result<Option<String>> {

@@ -29,6 +29,7 @@ impl Integration for Probe {
             spec: include_str!("probe/spec.yaml"),
             app_config: include_str!("probe/port-app-config.yaml"),
             blueprints: "[]",
+            ..Assets::NONE
         }
     }
 

@@ -42,6 +42,7 @@ impl Integration for GitHub {
             spec: include_str!("../.port/spec.yaml"),
             app_config: include_str!("../.port/resources/port-app-config.yml"),
             blueprints: include_str!("../.port/resources/blueprints.json"),
+            ..Assets::NONE
         }
     }
 

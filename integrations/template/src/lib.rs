@@ -36,6 +36,7 @@ impl Integration for Template {
             spec: include_str!("../.port/spec.yaml"),
             app_config: include_str!("../.port/resources/port-app-config.yaml"),
             blueprints: include_str!("../.port/resources/blueprints.json"),
+            ..Assets::NONE
         }
     }
 

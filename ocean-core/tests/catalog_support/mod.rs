@@ -44,6 +44,7 @@ pub(crate) enum At {
     Search,
     Delete,
     Blueprint,
+    Extra,
     Integration,
     Organization,
     Provision,
@@ -253,6 +254,7 @@ impl At {
             ["blueprints", _, "entities", "bulk"] => Self::Bulk,
             ["blueprints", _, "entities"] => Self::Single,
             ["blueprints", _, "bulk", ..] => Self::Delete,
+            ["blueprints", _, "scorecards"] | ["actions" | "pages"] => Self::Extra,
             ["blueprints", ..] => Self::Blueprint,
             ["entities", "search"] => Self::Search,
             ["organization"] => Self::Organization,
@@ -362,6 +364,7 @@ impl World {
                 self.blueprints.insert(id, body);
                 ok(json!({"ok": true}))
             }
+            (At::Extra, _) => ok(json!({"ok": true})),
             (At::Organization, _) => ok(json!({
                 "organization": {"id": "org_1", "featureFlags": self.flags},
             })),

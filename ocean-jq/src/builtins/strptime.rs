@@ -83,7 +83,7 @@ impl Parser<'_> {
                 letter = bytes.next()?;
             }
             if letter == b'E' {
-                letter = bytes.next().filter(|letter| b"cCyYxX".contains(letter))?;
+                letter = bytes.next().filter(|letter| b"cCYxX".contains(letter))?;
             } else if letter == b'O' {
                 letter = bytes
                     .next()
@@ -138,7 +138,7 @@ impl Parser<'_> {
             }
             b'M' => self.tm.minute = self.number(0, 59, 2)?,
             b'S' => self.tm.second = self.number(0, 61, 2)?,
-            b'p' | b'P' => {
+            b'p' => {
                 let half = self.text.get(self.at..self.at + 2)?.to_ascii_lowercase();
                 self.seen.afternoon = match half.as_slice() {
                     b"am" => false,

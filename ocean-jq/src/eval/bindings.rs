@@ -9,29 +9,6 @@ pub(super) type WithEnv<'o, 'a> = &'o mut dyn FnMut(&mut Ctx<'a>, &Env<'_, 'a>) 
 
 impl<'a> Ctx<'a> {
     #[inline(never)]
-    pub(super) fn many_bind(
-        &mut self,
-        node: &'a Node,
-        env: &Env<'_, 'a>,
-        input: Value<'a>,
-        out: Out<'_, 'a>,
-    ) -> Flow<'a> {
-        let Op::Bind {
-            source,
-            binding,
-            body,
-        } = &node.op
-        else {
-            return Ok(());
-        };
-        self.many(source, env, input.clone(), &mut |ctx, value| {
-            ctx.bind(binding, value, env, &mut |ctx, env| {
-                ctx.many(body, env, input.clone(), out)
-            })
-        })
-    }
-
-    #[inline(never)]
     pub(super) fn many_reduce(
         &mut self,
         node: &'a Node,
@@ -80,49 +57,6 @@ impl<'a> Ctx<'a> {
             })
         })?;
         Ok(state.unwrap_or(Value::NULL))
-    }
-
-    #[inline(never)]
-    pub(super) fn many_foreach(
-        &mut self,
-        node: &'a Node,
-        env: &Env<'_, 'a>,
-        input: Value<'a>,
-        out: Out<'_, 'a>,
-    ) -> Flow<'a> {
-        let Op::Foreach {
-            source,
-            binding,
-            init,
-            update,
-            extract,
-        } = &node.op
-        else {
-            return Ok(());
-        };
-        self.many(init, env, input.clone(), &mut |ctx, state| {
-            let mut state = Some(state);
-            ctx.many(source, env, input.clone(), &mut |ctx, value| {
-                ctx.bind(binding, value, env, &mut |ctx, env| {
-                    let before = state.take().unwrap_or(Value::NULL);
-                    ctx.many(update, env, before, &mut |ctx, value| {
-                        state = Some(value.clone());
-                        ctx.many(extract, env, value, out)
-                    })
-                })
-            })
-        })
-    }
-
-    #[inline(never)]
-    pub(super) fn many_label(
-        &mut self,
-        body: &'a Node,
-        env: &Env<'_, 'a>,
-        input: Value<'a>,
-        out: Out<'_, 'a>,
-    ) -> Flow<'a> {
-        self.with_label(env, &mut |ctx, env| ctx.many(body, env, input.clone(), out))
     }
 
     /// Runs under a label of its own, and ends quietly when something breaks to it.

@@ -5,20 +5,6 @@ use crate::node::{Node, Special};
 use crate::value::{Kind, Map, Value};
 
 impl<'a> Ctx<'a> {
-    pub(super) fn recurse(
-        &mut self,
-        step: &'a Node,
-        env: &Env<'_, 'a>,
-        input: Value<'a>,
-        out: Out<'_, 'a>,
-    ) -> Flow<'a> {
-        self.tick()?;
-        out(self, input.clone())?;
-        self.many(step, env, input, &mut |ctx, value| {
-            ctx.recurse(step, env, value, out)
-        })
-    }
-
     pub(super) fn range(&mut self, from: &Value<'a>, to: &Value<'a>, out: Out<'_, 'a>) -> Flow<'a> {
         let (Some(mut at), Some(end)) = (from.as_f64(), to.as_f64()) else {
             return Err(Stop::message("Range bounds must be numeric"));
@@ -83,47 +69,6 @@ impl<'a> Ctx<'a> {
             None => self
                 .subtract(count.clone(), Value::number(1.0))
                 .map(|_| None),
-        }
-    }
-
-    pub(super) fn counted(
-        &mut self,
-        special: Special,
-        count: &Value<'a>,
-        body: &'a Node,
-        env: &Env<'_, 'a>,
-        input: Value<'a>,
-        out: Out<'_, 'a>,
-    ) -> Flow<'a> {
-        let Some(mut left) = self.check_count(special, count)? else {
-            return Ok(());
-        };
-        match special {
-            Special::Limit => self.until_enough(|ctx, mark| {
-                ctx.many(body, env, input, &mut |ctx, value| {
-                    left -= 1.0;
-                    out(ctx, value)?;
-                    if left <= 0.0 {
-                        Err(Stop::enough(mark))
-                    } else {
-                        Ok(())
-                    }
-                })
-            }),
-            Special::Skip => self.many(body, env, input, &mut |ctx, value| {
-                left -= 1.0;
-                if left < 0.0 { out(ctx, value) } else { Ok(()) }
-            }),
-            _ => self.until_enough(|ctx, mark| {
-                ctx.many(body, env, input, &mut |ctx, value| {
-                    left -= 1.0;
-                    if left >= 0.0 {
-                        return Ok(());
-                    }
-                    out(ctx, value)?;
-                    Err(Stop::enough(mark))
-                })
-            }),
         }
     }
 

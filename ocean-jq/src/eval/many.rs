@@ -1,8 +1,8 @@
 //! Generators: outputs are pushed into a callback, in the reference's order.
 
 use super::bindings::break_error;
-use super::one::{closure, object_key};
-use super::{Closure, Ctx, Env, Flow, Frame, Out, Stop};
+use super::one::object_key;
+use super::{Ctx, Env, Flow, Out, Stop};
 use crate::node::{Node, Op, Piece};
 use crate::value::{Map, Repr, Value};
 
@@ -37,13 +37,9 @@ impl<'a> Ctx<'a> {
                 let branch = self.chosen(node, env, &input)?;
                 self.many(branch, env, input, out)
             }
-            Op::If {
-                test,
-                then,
-                otherwise,
-            } => self.many_if(test, then, otherwise, env, input, out),
-            Op::Alternative(left, right) => self.many_alternative(left, right, env, input, out),
-            Op::Try { body, handler } => self.many_try(body, handler.as_deref(), env, input, out),
+            Op::If { .. } => self.walk_if(node, env, input, out),
+            Op::Alternative(left, right) => self.walk_alternative(left, right, env, input, out),
+            Op::Try { body, handler } => self.walk_try(body, handler.as_deref(), env, input, out),
             Op::Index { .. } | Op::Slice { .. } => self.many_index(node, env, input, out),
             Op::Binary { .. } => self.many_binary(node, env, input, out),
             Op::And(left, right) => self.many_logic(left, right, false, env, input, out),
@@ -52,15 +48,12 @@ impl<'a> Ctx<'a> {
                 self.many_object(entries, Map::with_capacity(entries.len()), env, &input, out)
             }
             Op::Interpolate { .. } => self.many_interpolate(node, env, &input, out),
-            Op::Call { .. } => self.many_call(node, env, input, out),
-            Op::Arg { hops, index } => match env.argument(*hops, *index) {
-                Some(closure) => self.many(closure.node, closure.env, input, out),
-                None => Ok(()),
-            },
-            Op::Bind { .. } => self.many_bind(node, env, input, out),
+            Op::Call { .. } => self.walk_call(node, env, input, out),
+            Op::Arg { hops, index } => self.walk_arg(*hops, *index, env, input, out),
+            Op::Bind { .. } => self.walk_bind(node, env, input, out),
             Op::Reduce { .. } => self.many_reduce(node, env, input, out),
-            Op::Foreach { .. } => self.many_foreach(node, env, input, out),
-            Op::Label(body) => self.many_label(body, env, input, out),
+            Op::Foreach { .. } => self.walk_foreach(node, env, input, out),
+            Op::Label(body) => self.walk_label(body, env, input, out),
             Op::Break { hops } => Err(break_error(env.label(*hops))),
             Op::Native { .. } => self.many_native(node, env, input, out),
             Op::Assign { .. } | Op::UpdateWith { .. } => self.many_update(node, env, input, out),
@@ -154,74 +147,6 @@ impl<'a> Ctx<'a> {
             node = if verdict { then } else { otherwise };
         }
         Ok(node)
-    }
-
-    #[inline(never)]
-    fn many_if(
-        &mut self,
-        test: &'a Node,
-        then: &'a Node,
-        otherwise: &'a Node,
-        env: &Env<'_, 'a>,
-        input: Value<'a>,
-        out: Out<'_, 'a>,
-    ) -> Flow<'a> {
-        self.many(test, env, input.clone(), &mut |ctx, verdict| {
-            let branch = if verdict.is_truthy() { then } else { otherwise };
-            ctx.many(branch, env, input.clone(), out)
-        })
-    }
-
-    #[inline(never)]
-    fn many_alternative(
-        &mut self,
-        left: &'a Node,
-        right: &'a Node,
-        env: &Env<'_, 'a>,
-        input: Value<'a>,
-        out: Out<'_, 'a>,
-    ) -> Flow<'a> {
-        let mut found = false;
-        self.many(left, env, input.clone(), &mut |ctx, value| {
-            if !value.is_truthy() {
-                return Ok(());
-            }
-            found = true;
-            out(ctx, value)
-        })?;
-        if found {
-            Ok(())
-        } else {
-            self.many(right, env, input, out)
-        }
-    }
-
-    #[inline(never)]
-    fn many_try(
-        &mut self,
-        body: &'a Node,
-        handler: Option<&'a Node>,
-        env: &Env<'_, 'a>,
-        input: Value<'a>,
-        out: Out<'_, 'a>,
-    ) -> Flow<'a> {
-        // What fails behind the outputs is not the body's failure.
-        let mut downstream = false;
-        let result = self.many(body, env, input, &mut |ctx, value| {
-            let result = out(ctx, value);
-            downstream = result.is_err();
-            result
-        });
-        match result {
-            Err(stop) if !downstream => {
-                let error = stop.into_caught()?;
-                match handler {
-                    Some(handler) => self.many(handler, env, error, out),
-                    None => Ok(()),
-                }
-            }
-            result => result,
-        }
     }
 
     #[inline(never)]
@@ -388,36 +313,6 @@ impl<'a> Ctx<'a> {
                 ctx.interpolate_from(node, at, text, env, input, out)
             }),
         }
-    }
-
-    #[inline(never)]
-    fn many_call(
-        &mut self,
-        node: &'a Node,
-        env: &Env<'_, 'a>,
-        input: Value<'a>,
-        out: Out<'_, 'a>,
-    ) -> Flow<'a> {
-        let Op::Call {
-            func,
-            hops,
-            args,
-            framed,
-        } = &node.op
-        else {
-            return Ok(());
-        };
-        let body = &self.code.funcs[*func].body;
-        let home = env.up(*hops);
-        if !framed {
-            return self.many(body, home, input, out);
-        }
-        let closures: Vec<Closure<'_, 'a>> = args.iter().map(|node| closure(node, env)).collect();
-        let env = Env {
-            frame: Frame::Args(&closures),
-            parent: Some(home),
-        };
-        self.many(body, &env, input, out)
     }
 
     #[inline(never)]

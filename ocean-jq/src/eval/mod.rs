@@ -19,6 +19,7 @@ mod special;
 mod streams;
 mod strings;
 mod update;
+mod walks;
 
 use crate::limits::{LimitKind, Limits, Usage};
 use crate::node::{Code, Node};

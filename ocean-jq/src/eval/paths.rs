@@ -4,15 +4,14 @@
 //! to, which is how the reference tells `path(.a | select(.b))` from `path(.a | tostring)`.
 
 use super::access::slice_key;
-use super::bindings::WithEnv;
-use super::one::closure;
 use super::place::Place;
-use super::{Closure, Ctx, Env, Flow, Frame, Stop};
+use super::walks::{Each, Item};
+use super::{Ctx, Env, Flow, Stop};
 use crate::node::{Node, Op, Special, Step};
 use crate::value::Value;
 use crate::write::excerpt;
 
-pub(super) type PlaceOut<'o, 'a> = &'o mut dyn FnMut(&mut Ctx<'a>, Place<'a>) -> Flow<'a>;
+type PlaceOut<'o, 'a> = Each<'o, 'a, Place<'a>>;
 
 impl<'a> Ctx<'a> {
     /// Pushes the path of every output, as an array.
@@ -82,47 +81,15 @@ impl<'a> Ctx<'a> {
             }
             Op::Iterate { optional } => self.places_iterate(*optional, &place, out),
             Op::Index { .. } | Op::Slice { .. } => self.places_index(node, env, place, out),
-            Op::If {
-                test,
-                then,
-                otherwise,
-            } => self.many(test, env, place.value.clone(), &mut |ctx, verdict| {
-                let branch = if verdict.is_truthy() { then } else { otherwise };
-                ctx.places(branch, env, place.clone(), out)
-            }),
-            Op::Alternative(left, right) => {
-                let mut found = false;
-                self.places(left, env, place.clone(), &mut |ctx, place| {
-                    if !place.value.is_truthy() {
-                        return Ok(());
-                    }
-                    found = true;
-                    out(ctx, place)
-                })?;
-                if found {
-                    Ok(())
-                } else {
-                    self.places(right, env, place, out)
-                }
-            }
-            Op::Try { body, handler } => self.places_try(body, handler.as_deref(), env, place, out),
-            Op::Call { .. } => self.places_call(node, env, place, out),
-            Op::Arg { hops, index } => match env.argument(*hops, *index) {
-                Some(closure) => self.places(closure.node, closure.env, place, out),
-                None => Ok(()),
-            },
-            Op::Bind {
-                source,
-                binding,
-                body,
-            } => self.many(source, env, place.value.clone(), &mut |ctx, value| {
-                ctx.bind(binding, value, env, &mut |ctx, env| {
-                    ctx.places(body, env, place.clone(), out)
-                })
-            }),
-            Op::Label(_) => self.places_label(node, env, place, out),
+            Op::If { .. } => self.walk_if(node, env, place, out),
+            Op::Alternative(left, right) => self.walk_alternative(left, right, env, place, out),
+            Op::Try { body, handler } => self.walk_try(body, handler.as_deref(), env, place, out),
+            Op::Call { .. } => self.walk_call(node, env, place, out),
+            Op::Arg { hops, index } => self.walk_arg(*hops, *index, env, place, out),
+            Op::Bind { .. } => self.walk_bind(node, env, place, out),
+            Op::Label(body) => self.walk_label(body, env, place, out),
             Op::Reduce { .. } => self.places_reduce(node, env, place, out),
-            Op::Foreach { .. } => self.places_foreach(node, env, place, out),
+            Op::Foreach { .. } => self.walk_foreach(node, env, place, out),
             Op::Special(special, args) => {
                 self.places_special(*special, node, args, env, place, out)
             }
@@ -254,102 +221,6 @@ impl<'a> Ctx<'a> {
     }
 
     #[inline(never)]
-    fn places_try(
-        &mut self,
-        body: &'a Node,
-        handler: Option<&'a Node>,
-        env: &Env<'_, 'a>,
-        place: Place<'a>,
-        out: PlaceOut<'_, 'a>,
-    ) -> Flow<'a> {
-        let mut downstream = false;
-        let result = self.places(body, env, place.clone(), &mut |ctx, place| {
-            let result = out(ctx, place);
-            downstream = result.is_err();
-            result
-        });
-        match result {
-            Err(stop) if !downstream => {
-                let error = stop.into_caught()?;
-                match handler {
-                    Some(handler) => self.places(handler, env, place.seeing(error), out),
-                    None => Ok(()),
-                }
-            }
-            result => result,
-        }
-    }
-
-    #[inline(never)]
-    fn places_call(
-        &mut self,
-        node: &'a Node,
-        env: &Env<'_, 'a>,
-        place: Place<'a>,
-        out: PlaceOut<'_, 'a>,
-    ) -> Flow<'a> {
-        let Op::Call {
-            func,
-            hops,
-            args,
-            framed,
-        } = &node.op
-        else {
-            return Ok(());
-        };
-        let body = &self.code.funcs[*func].body;
-        let home = env.up(*hops);
-        if !framed {
-            return self.places(body, home, place, out);
-        }
-        let closures: Vec<Closure<'_, 'a>> = args.iter().map(|node| closure(node, env)).collect();
-        let env = Env {
-            frame: Frame::Args(&closures),
-            parent: Some(home),
-        };
-        self.places(body, &env, place, out)
-    }
-
-    #[inline(never)]
-    fn places_label(
-        &mut self,
-        node: &'a Node,
-        env: &Env<'_, 'a>,
-        place: Place<'a>,
-        out: PlaceOut<'_, 'a>,
-    ) -> Flow<'a> {
-        let Op::Label(body) = &node.op else {
-            return Ok(());
-        };
-        self.with_label(env, &mut |ctx, env| {
-            ctx.places(body, env, place.clone(), out)
-        })
-    }
-
-    /// The source runs as a path expression, and its place is the one of the body.
-    fn places_bind(
-        &mut self,
-        node: &'a Node,
-        place: Place<'a>,
-        env: &Env<'_, 'a>,
-        run: &mut dyn FnMut(&mut Ctx<'a>, &Env<'_, 'a>, &Place<'a>) -> Flow<'a>,
-    ) -> Flow<'a> {
-        let (Op::Reduce {
-            source, binding, ..
-        }
-        | Op::Foreach {
-            source, binding, ..
-        }) = &node.op
-        else {
-            return Ok(());
-        };
-        self.places(source, env, place, &mut |ctx, place| {
-            let with_env: WithEnv<'_, 'a> = &mut |ctx, env| run(ctx, env, &place);
-            ctx.bind(binding, place.value.clone(), env, with_env)
-        })
-    }
-
-    #[inline(never)]
     fn places_reduce(
         &mut self,
         node: &'a Node,
@@ -363,7 +234,7 @@ impl<'a> Ctx<'a> {
         self.places(init, env, place.clone(), &mut |ctx, start| {
             let mut state = Some(start.value.clone());
             let input = start.seeing(place.value.clone());
-            ctx.places_bind(node, input, env, &mut |ctx, env, place| {
+            ctx.walk_source(node, input, env, &mut |ctx, env, place| {
                 let before = state.take().unwrap_or(Value::NULL);
                 ctx.places(update, env, place.seeing(before), &mut |_, place| {
                     state = Some(place.value.clone());
@@ -372,36 +243,6 @@ impl<'a> Ctx<'a> {
             })?;
             let value = state.take().unwrap_or(Value::NULL);
             out(ctx, start.seeing(value))
-        })
-    }
-
-    #[inline(never)]
-    fn places_foreach(
-        &mut self,
-        node: &'a Node,
-        env: &Env<'_, 'a>,
-        place: Place<'a>,
-        out: PlaceOut<'_, 'a>,
-    ) -> Flow<'a> {
-        let Op::Foreach {
-            init,
-            update,
-            extract,
-            ..
-        } = &node.op
-        else {
-            return Ok(());
-        };
-        self.places(init, env, place.clone(), &mut |ctx, start| {
-            let mut state = Some(start.value.clone());
-            let input = start.seeing(place.value.clone());
-            ctx.places_bind(node, input, env, &mut |ctx, env, place| {
-                let before = state.take().unwrap_or(Value::NULL);
-                ctx.places(update, env, place.seeing(before), &mut |ctx, place| {
-                    state = Some(place.value.clone());
-                    ctx.places(extract, env, place, out)
-                })
-            })
         })
     }
 
@@ -417,23 +258,11 @@ impl<'a> Ctx<'a> {
     ) -> Flow<'a> {
         match (special, args) {
             (Special::Empty, _) => Ok(()),
-            (Special::Recurse, [step]) => self.places_recurse(step, env, place, out),
-            (Special::First, [body]) => self.places_take(body, 1.0, env, place, out),
-            (Special::Last, [body]) => {
-                let mut last = None;
-                self.places(body, env, place, &mut |_, place| {
-                    last = Some(place);
-                    Ok(())
-                })?;
-                match last {
-                    Some(place) => out(self, place),
-                    None => Ok(()),
-                }
-            }
-            (Special::Limit | Special::Skip | Special::Nth, [count, body]) => {
-                self.many(count, env, place.value.clone(), &mut |ctx, count| {
-                    ctx.places_counted(special, &count, body, env, place.clone(), out)
-                })
+            (Special::Recurse, [step]) => self.walk_recurse(step, env, place, out),
+            (Special::First, [body]) => self.walk_first(1.0, body, env, place, out),
+            (Special::Last, [body]) => self.walk_last(body, env, place, out),
+            (Special::Limit | Special::Skip | Special::Nth, _) => {
+                self.walk_counted(special, args, env, place, out)
             }
             (Special::Until, [test, step]) => {
                 self.many(test, env, place.value.clone(), &mut |ctx, verdict| {
@@ -479,79 +308,6 @@ impl<'a> Ctx<'a> {
                 })
             }
             _ => self.places_value(node, env, place, out),
-        }
-    }
-
-    fn places_recurse(
-        &mut self,
-        step: &'a Node,
-        env: &Env<'_, 'a>,
-        place: Place<'a>,
-        out: PlaceOut<'_, 'a>,
-    ) -> Flow<'a> {
-        self.tick()?;
-        out(self, place.clone())?;
-        self.places(step, env, place, &mut |ctx, place| {
-            ctx.places_recurse(step, env, place, out)
-        })
-    }
-
-    /// The first few places.
-    fn places_take(
-        &mut self,
-        body: &'a Node,
-        count: f64,
-        env: &Env<'_, 'a>,
-        place: Place<'a>,
-        out: PlaceOut<'_, 'a>,
-    ) -> Flow<'a> {
-        let mut left = count;
-        self.until_enough(|ctx, mark| {
-            ctx.places(body, env, place, &mut |ctx, place| {
-                left -= 1.0;
-                out(ctx, place)?;
-                if left <= 0.0 {
-                    Err(Stop::enough(mark))
-                } else {
-                    Ok(())
-                }
-            })
-        })
-    }
-
-    fn places_counted(
-        &mut self,
-        special: Special,
-        count: &Value<'a>,
-        body: &'a Node,
-        env: &Env<'_, 'a>,
-        place: Place<'a>,
-        out: PlaceOut<'_, 'a>,
-    ) -> Flow<'a> {
-        let Some(count) = self.check_count(special, count)? else {
-            return Ok(());
-        };
-        let mut to_skip = count;
-        match special {
-            Special::Limit => self.places_take(body, count, env, place, out),
-            Special::Skip => self.places(body, env, place, &mut |ctx, place| {
-                to_skip -= 1.0;
-                if to_skip < 0.0 {
-                    out(ctx, place)
-                } else {
-                    Ok(())
-                }
-            }),
-            _ => self.until_enough(|ctx, mark| {
-                ctx.places(body, env, place, &mut |ctx, place| {
-                    to_skip -= 1.0;
-                    if to_skip >= 0.0 {
-                        return Ok(());
-                    }
-                    out(ctx, place)?;
-                    Err(Stop::enough(mark))
-                })
-            }),
         }
     }
 }

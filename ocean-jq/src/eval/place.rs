@@ -75,15 +75,6 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// The same place with another value before the eyes.
-    pub(super) fn seeing(&self, value: Value<'a>) -> Place<'a> {
-        Place {
-            value,
-            path: self.path.clone(),
-            at: self.at.clone(),
-        }
-    }
-
     pub(super) fn is_intact(&self) -> bool {
         self.value.is_identical(&self.at)
     }

@@ -94,7 +94,7 @@ impl<'a> Ctx<'a> {
         match (special, args) {
             (Special::Empty, _) => Ok(()),
             (Special::Path, [body]) => self.each_path(body, env, input, out),
-            (Special::Recurse, [step]) => self.recurse(step, env, input, out),
+            (Special::Recurse, [step]) => self.walk_recurse(step, env, input, out),
             (Special::Range, [from, to]) => {
                 self.many(from, env, input.clone(), &mut |ctx, from| {
                     ctx.many(to, env, input.clone(), &mut |ctx, to| {
@@ -118,21 +118,9 @@ impl<'a> Ctx<'a> {
                 Some(value) => out(self, value),
                 None => Ok(()),
             },
-            (Special::Last, [body]) => {
-                let mut last = None;
-                self.many(body, env, input, &mut |_, value| {
-                    last = Some(value);
-                    Ok(())
-                })?;
-                match last {
-                    Some(value) => out(self, value),
-                    None => Ok(()),
-                }
-            }
-            (Special::Limit | Special::Skip | Special::Nth, [count, body]) => {
-                self.many(count, env, input.clone(), &mut |ctx, count| {
-                    ctx.counted(special, &count, body, env, input.clone(), out)
-                })
+            (Special::Last, [body]) => self.walk_last(body, env, input, out),
+            (Special::Limit | Special::Skip | Special::Nth, _) => {
+                self.walk_counted(special, args, env, input, out)
             }
             (Special::Until, [test, step]) => self.until(test, step, env, input, out),
             (Special::While, [test, step]) => self.while_true(test, step, env, input, out),

@@ -176,13 +176,13 @@ impl<'a> Ctx<'a> {
         flags: SearchFlags,
         text: Value<'a>,
     ) -> Res<'a> {
-        let search = Search { regex, text, flags };
+        let search = |text| Search { regex, text, flags };
         match action {
-            RegexAction::Test => self.regex_test(&search),
-            RegexAction::Match => self.regex_matches(&search),
-            RegexAction::Capture => self.regex_captures(&search),
-            RegexAction::Scan => self.regex_scan(&search),
-            RegexAction::Split | RegexAction::Splits => self.regex_split(&search),
+            RegexAction::Test => self.regex_test(regex, text.as_str().unwrap_or_default()),
+            RegexAction::Match => self.regex_matches(&search(text)),
+            RegexAction::Capture => self.regex_captures(&search(text)),
+            RegexAction::Scan => self.regex_scan(&search(text)),
+            RegexAction::Split | RegexAction::Splits => self.regex_split(&search(text)),
         }
     }
 
@@ -298,14 +298,10 @@ impl<'a> Ctx<'a> {
         }
     }
 
-    fn regex_test(&mut self, search: &Search<'_, 'a>) -> Res<'a> {
-        let text = search.text.as_str().unwrap_or_default();
+    fn regex_test(&mut self, regex: &Regex, text: &str) -> Res<'a> {
         self.work(text.len() / 64)?;
-        search
-            .regex
-            .is_match(text)
-            .map(Value::boolean)
-            .map_err(regex_stop)
+        let found = regex.is_match(text).map_err(regex_stop)?;
+        Ok(Value::boolean(found))
     }
 
     fn regex_matches(&mut self, search: &Search<'_, 'a>) -> Res<'a> {

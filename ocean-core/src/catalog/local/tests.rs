@@ -15,6 +15,7 @@ const ASSETS: Assets = Assets {
             "watchers": {"target": "user", "many": true}
         }}
     ]"#,
+    ..Assets::NONE
 };
 
 fn owner(identifier: &str) -> IntegrationName {

@@ -31,6 +31,7 @@ use crate::{
 mod breaker;
 mod client;
 mod delete;
+mod extras;
 mod find;
 mod lake;
 mod limits;

@@ -8,6 +8,7 @@ use tracing::{info, warn};
 
 use super::{
     client::{CallError, Endpoint, PortClient},
+    extras::Extras,
     options::{ProcessingMode, ResourcesOrigin},
     processing::Organization,
 };
@@ -52,6 +53,7 @@ pub(super) async fn fetch_integration(client: &PortClient) -> Result<Option<Valu
 pub(super) async fn set_up(client: &PortClient, assets: &Assets) -> Result<(), SetupError> {
     let config = default_config(assets).map_err(SetupError::Refused)?;
     let blueprints = blueprints(assets).map_err(SetupError::Refused)?;
+    let extras = Extras::parse(assets).map_err(SetupError::Refused)?;
     let existing = fetch_integration(client).await.map_err(sorted)?;
     if let Some(integration) = &existing {
         check_runtime(client, integration).map_err(SetupError::Refused)?;
@@ -80,7 +82,12 @@ pub(super) async fn set_up(client: &PortClient, assets: &Assets) -> Result<(), S
                 let result = patch(client, json!({"config": config})).await;
                 tolerated("store the default mapping", result)?;
             }
-            create_blueprints(client, &blueprints).await?;
+            if create_blueprints(client, &blueprints).await? {
+                tolerated(
+                    "create what belongs to the blueprints",
+                    extras.create(client).await,
+                )?;
+            }
             let body = json!({"arePortResourcesInitialized": true});
             tolerated("note that resources exist", patch(client, body).await)?;
         }
@@ -234,18 +241,19 @@ fn is_empty(config: &Value) -> bool {
 // === Blueprints ===
 
 /// Creates all blueprints or none: if one exists already, somebody has a catalog of their own.
-async fn create_blueprints(client: &PortClient, blueprints: &[Value]) -> Result<(), SetupError> {
+/// Whether it did.
+async fn create_blueprints(client: &PortClient, blueprints: &[Value]) -> Result<bool, SetupError> {
     let lookups = blueprints.iter().map(|blueprint| exists(client, blueprint));
     for found in join_all(lookups).await {
         if found.map_err(sorted)? {
-            return Ok(());
+            return Ok(false);
         }
     }
     let mut created = Vec::new();
     let result = create_in_stages(client, blueprints, &mut created).await;
     let Err(error) = result else {
         info!(count = created.len(), "Blueprints were created at Port.");
-        return Ok(());
+        return Ok(true);
     };
     // Half a set of blueprints would be taken for the user's own at the next start.
     for id in created {
@@ -254,7 +262,8 @@ async fn create_blueprints(client: &PortClient, blueprints: &[Value]) -> Result<
             warn!(%error, id, "A blueprint cannot be taken back.");
         }
     }
-    tolerated("create the blueprints", Err::<(), _>(error))
+    tolerated("create the blueprints", Err::<(), _>(error))?;
+    Ok(false)
 }
 
 async fn create_in_stages(

@@ -25,7 +25,7 @@ const PORTION: u64 = 1 << 20;
 
 /// The thread; ends with the value.
 pub(super) struct Carrier {
-    // Absent only while it is dropped.
+    // Absent once it was stopped.
     orders: Option<mpsc::Sender<()>>,
     at_work: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -61,23 +61,37 @@ impl Carrier {
         if log.left < PORTION || self.at_work.load(Ordering::Acquire) {
             return;
         }
-        if log.length >= schema::LONGEST_LOG {
+        if log.length >= schema::LONGEST_LOG || !self.order() {
             carry(writer);
-        } else if let Some(orders) = &self.orders {
-            self.at_work.store(true, Ordering::Release);
-            // Without its thread the log grows until the writer carries it over.
-            let _ = orders.send(());
+        }
+    }
+
+    /// Has the thread carry the log over; `false` if it is gone.
+    fn order(&self) -> bool {
+        let Some(orders) = &self.orders else {
+            return false;
+        };
+        self.at_work.store(true, Ordering::Release);
+        let is_taken = orders.send(()).is_ok();
+        if !is_taken {
+            self.at_work.store(false, Ordering::Release);
+        }
+        is_taken
+    }
+
+    /// Ends the thread, with what it is at; from then on the log is the writer's alone.
+    pub(super) fn stop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic was reported where it happened.
+            let _ = thread.join();
         }
     }
 }
 
 impl Drop for Carrier {
     fn drop(&mut self) {
-        self.orders = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic was reported where it happened.
-            let _ = thread.join();
-        }
+        self.stop();
     }
 }
 

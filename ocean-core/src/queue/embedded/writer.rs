@@ -140,6 +140,7 @@ impl Writer {
                  again after the next start."
             );
         }
+        self.carrier.stop();
         if let Some(connection) = &self.connection
             && let Err(error) = maintenance::checkpoint(connection)
         {

@@ -48,16 +48,24 @@ impl Translator<'_> {
             self.out.push('^');
         }
         let mut is_first = true;
+        // Behind a whole set of characters no range can go on.
+        let mut after_set = false;
         loop {
             let next = self.next().ok_or(UNCLOSED)?;
+            let was_set = std::mem::replace(&mut after_set, false);
             match next {
                 ']' if !is_first => break,
                 ']' if !self.rest.contains(']') => return Err("empty char-class".to_owned()),
-                '[' if self.posix_bracket()? => {}
-                '\\' => self.class_escape()?,
+                '[' if self.posix_bracket()? => after_set = true,
+                '\\' => {
+                    after_set = self
+                        .rest
+                        .starts_with(['d', 'D', 's', 'S', 'w', 'W', 'p', 'P']);
+                    self.class_escape()?;
+                }
                 '-' => {
                     // A range only between two characters; at either end a literal.
-                    let is_range = !is_first && !self.rest.starts_with(']');
+                    let is_range = !is_first && !was_set && !self.rest.starts_with(']');
                     self.out.push_str(if is_range { "-" } else { r"\-" });
                 }
                 literal => push_class_literal(literal, &mut self.out),
@@ -103,7 +111,7 @@ impl Translator<'_> {
                 self.out.push('\\');
                 self.out.push(next);
             }
-            'p' | 'P' => {
+            'p' | 'P' if self.rest.starts_with('{') => {
                 let class = self.property(next == 'P')?;
                 self.out.push_str(&class);
             }

@@ -31,7 +31,7 @@ impl Translator<'_> {
             'y' => self.out.push_str(r"(?!(?<=[^\r\n])\p{M}|(?<=\r)\n)"),
             'Y' => self.out.push_str(r"(?=(?<=[^\r\n])\p{M}|(?<=\r)\n)"),
             'X' => self.out.push_str(r"(?>\r\n|\P{M}\p{M}*|\p{M}+)"),
-            'p' | 'P' => {
+            'p' | 'P' if self.rest.starts_with('{') => {
                 // Alone, a property does not care for `(?i)`; in a class it does.
                 let class = self.property(next == 'P')?;
                 self.out.push_str(&format!("(?-i:{class})"));
@@ -81,7 +81,6 @@ impl Translator<'_> {
             't' => '\t',
             'r' => '\r',
             'f' => '\x0c',
-            'v' => '\x0b',
             'a' => '\x07',
             'e' => '\x1b',
             'x' => self.hex()?,
