@@ -234,6 +234,20 @@ fn regexes_cannot_run_away() {
         ),
         ("\"a\" | test(\"(?:\" * 50000)", "error"),
         ("\"a\" | test(\"[\" * 50000)", "error"),
+        ("\"a\" | test(\"{\" * 50000)", "error|ok"),
+        ("\"a\" | test(\"a{1,\" * 20000)", "error|ok"),
+        ("\"a\" | test(\"a\" + \"{1}+\" * 20000)", "error|ok"),
+        ("\"a\" | test(\"(a)?\" + \"(?(1)\" * 5000)", "error"),
+        ("\"a\" | test(\"(?<=\" * 5000)", "error"),
+        ("\"a\" | test(\"(?<r>\\\\g<r>)\")", "error"),
+        (
+            "(\"a\"*5000)+(\"b\"*5000) | test(\"(?<r>a\\\\g<r>?b)\")",
+            "regex_backtracks|error|ok",
+        ),
+        (
+            "(\"ab\"*2000) | test(\"((?~ba)*)*c\")",
+            "regex_backtracks|error|ok",
+        ),
         ("\"a\" | test(\"a\" + \"?\" * 50000)", "error|ok"),
         (
             "[range(5000)|tostring] | map(. as $x | \"abc\" | test($x)) | length",

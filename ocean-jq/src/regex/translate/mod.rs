@@ -239,18 +239,19 @@ impl Translator<'_> {
 
     /// A repetition; a brace that is none is a literal.
     fn brace(&mut self) -> Result<(), String> {
-        let bounds = self.rest.split_once('}').and_then(|(inside, rest)| {
-            let (from, to) = match inside.split_once(',') {
-                Some((from, "")) => (from, None),
-                Some((from, to)) => (from, Some(to)),
-                None => (inside, Some(inside)),
-            };
-            let is_number =
-                |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            let valid = is_number(from) && to.is_none_or(is_number);
-            valid.then_some((inside, from, to, rest))
-        });
-        let Some((inside, from, to, rest)) = bounds else {
+        let is_bound = |byte: &u8| byte.is_ascii_digit() || *byte == b',';
+        let len = self.rest.bytes().take_while(is_bound).count();
+        let (inside, rest) = self.rest.split_at(len);
+        let (from, to) = match inside.split_once(',') {
+            Some((from, "")) => (from, None),
+            Some((from, to)) => (from, Some(to)),
+            None => (inside, Some(inside)),
+        };
+        let is_number = |text: &str| !text.is_empty() && !text.contains(',');
+        let bounds = rest
+            .strip_prefix('}')
+            .filter(|_| is_number(from) && to.is_none_or(is_number));
+        let Some(rest) = bounds else {
             self.atom = self.out.len();
             self.widths.add(Some(1));
             self.out.push_str(r"\{");
