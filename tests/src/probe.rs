@@ -1,7 +1,5 @@
 //! An integration made for tests: its events say what its processors should do.
 
-use std::time::Duration;
-
 use ocean_core::{
     Assets, Integration, Source, StartContext, StartError, StateMap,
     prelude::*,
@@ -131,10 +129,9 @@ async fn shadow(order: Payload<Order>) -> Result<Vec<Raw>, ProcessorError> {
     Ok(vec![order.item.raw()])
 }
 
-/// Waits a little, so that events pile up behind it; only the newest of a pile matters.
+/// Only the newest of a pile matters.
 #[webhook_processor(path = "/open", kinds = ["thing"], event = "latest", key = "/item/id", coalesce)]
 async fn latest(order: Payload<Order>) -> Result<Vec<Raw>, ProcessorError> {
-    tokio::time::sleep(Duration::from_millis(300)).await;
     Ok(vec![order.item.raw()])
 }
 

@@ -14,7 +14,7 @@ use ocean_core::{
     Headers,
     dev::{ApiRequest, ApiResponse},
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 type Answer = dyn Fn(&ApiRequest) -> ApiResponse + Send + Sync;
 
@@ -30,6 +30,8 @@ struct Shared {
     calls: Mutex<Vec<ApiRequest>>,
     faults: Mutex<Vec<Fault>>,
     called: Notify,
+    // Changes whenever all faults end.
+    healed: watch::Sender<()>,
 }
 
 /// A failure on command.
@@ -55,6 +57,8 @@ pub enum Effect {
     Slow(Duration),
     /// No answer, ever.
     Hang,
+    /// The usual effect and answer, once all faults end.
+    Held,
     /// The usual effect, but the connection breaks before the answer.
     LostAnswer,
 }
@@ -98,6 +102,7 @@ impl StandIn {
             calls: Mutex::default(),
             faults: Mutex::default(),
             called: Notify::new(),
+            healed: watch::Sender::new(()),
         });
         let data = web::Data::from(Arc::clone(&shared));
         let server = HttpServer::new(move || {
@@ -142,6 +147,7 @@ impl StandIn {
             .lock()
             .expect("no panic while held")
             .clear();
+        self.shared.healed.send_replace(());
     }
 
     /// All calls so far that `path` is part of.
@@ -198,6 +204,7 @@ async fn respond(
         query: query.map(web::Query::into_inner).unwrap_or_default(),
         body,
     };
+    let mut healed = shared.healed.subscribe();
     let effect = shared.take_fault(&call);
     shared
         .calls
@@ -214,6 +221,12 @@ async fn respond(
         Some(Effect::Hang) => {
             shared.called.notify_waiters();
             std::future::pending().await
+        }
+        Some(Effect::Held) => {
+            shared.called.notify_waiters();
+            // The sender lives as long as the stand-in.
+            let _ = healed.changed().await;
+            (shared.answer)(&call)
         }
         Some(Effect::LostAnswer) => {
             (shared.answer)(&call);

@@ -1,6 +1,6 @@
 //! The ends an event can come to, seen from outside: in the catalog, and in its story.
 
-use ocean_tests::stand_in::Fault;
+use ocean_tests::stand_in::{Effect, Fault};
 use serde_json::{Value, json};
 
 use crate::support::{Bench, probe_config, resources, thing};
@@ -205,16 +205,21 @@ async fn a_payload_of_the_wrong_shape_is_a_dead_letter_with_serdes_words() {
 #[tokio::test]
 async fn of_a_pile_only_the_newest_runs_and_the_others_say_so() {
     let bench = Bench::start().await;
-    let mut ids = Vec::new();
-    for value in 1..=5 {
+    let server = &bench.port.server;
+    server.fail(Fault::effect("/entities/bulk", 1, Effect::Held));
+    let mut ids = vec![bench.accept(&thing("latest", "A", 1)).await];
+    let is_called = || !server.calls("/entities/bulk").is_empty();
+    server.until("the first is being written", is_called).await;
+    for value in 2..=5 {
         ids.push(bench.accept(&thing("latest", "A", value)).await);
     }
+    server.heal();
     bench.until_state(&ids[4], "done").await;
     assert_eq!(
         bench.port.entity("thing", "A").unwrap()["properties"]["value"],
         5
     );
-    // The first may have started before the others came; those in between never ran.
+    bench.until_state(&ids[0], "done").await;
     for id in &ids[1..4] {
         let event = bench.until_state(id, "superseded").await;
         assert!(
