@@ -43,4 +43,8 @@ async fn the_samples_become_entities_without_any_settings() {
     );
     let events = finish(JIRA, &["events"], &settings).await.unwrap().stdout;
     assert!(events.contains("jira:issue_updated"), "{events}");
+    let dry = ["replay", "--since", "1h", "--dry-run"];
+    let dry = finish(JIRA, &dry, &settings).await.unwrap();
+    assert_eq!(dry.code, 0, "{}", dry.stderr);
+    assert!(dry.stdout.contains("jiraIssue/OPS-7"), "{}", dry.stdout);
 }

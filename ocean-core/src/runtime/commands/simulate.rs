@@ -20,7 +20,7 @@ use crate::{
     queue::Stored,
     runtime::{
         cli::{ReplayArgs, SimulateArgs},
-        config::Layers,
+        config::{Layers, data_folder},
         prepared::Prepared,
         rooms,
     },
@@ -114,7 +114,7 @@ fn headers(given: &[String]) -> anyhow::Result<Headers> {
 
 /// Runs `replay`: the selection is the operator's, kinds and dry run need the integration.
 pub(super) async fn replay<I: Integration>(
-    layers: Layers,
+    mut layers: Layers,
     processors: Vec<Registered>,
     folder: &Path,
     arguments: ReplayArgs,
@@ -123,8 +123,17 @@ pub(super) async fn replay<I: Integration>(
     if !arguments.dry_run {
         return events::replay(folder, arguments, &registry, async |_| Ok(String::new())).await;
     }
-    let prepared = Prepared::<I>::new(&layers, processors)?;
     let supervisor = Supervisor::default();
+    // Events of `dev` came from its stand-in, and their entities are in its catalog.
+    let is_of_dev = folder == data_folder(&layers).join(dev::FOLDER);
+    let kit = I::dev().filter(|_| is_of_dev);
+    let stand_in = kit
+        .map(|kit| StandIn::serve(kit.api, &supervisor))
+        .transpose()?;
+    if let Some(stand_in) = &stand_in {
+        dev::settings::<I>(&mut layers, &stand_in.url());
+    }
+    let prepared = Prepared::<I>::new(&layers, processors)?;
     let (catalog, _) = rooms::catalog(&prepared, &supervisor)?;
     let config = catalog
         .app_config()
