@@ -1,31 +1,30 @@
 //! A Jira site in the test process, and what the tests need to talk to it.
 
-use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    path::PathBuf,
-    sync::{Arc, Mutex},
-};
+use std::{ops::Deref, path::PathBuf};
 
 use ocean_core::{
-    Clock, EventParts, Headers, Raw, StartContext, StateMap, WebhookEvent,
+    Clock, EventParts, Raw, StartContext, StateMap, WebhookEvent,
     dev::{ApiRequest, ApiResponse},
     dispatch::{self, Trial},
     http::HttpOptions,
     mapping::{Mapping, MappingOptions},
     processor::Registry,
+    testkit,
 };
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::{JiraClient, JiraConfig};
 
-type Answer = dyn Fn(&ApiRequest) -> ApiResponse + Send + Sync;
+/// A site, and what talks to it.
+pub(crate) struct Site(testkit::Site);
 
-/// A site on a port of its own. It answers from a function and remembers every call.
-pub(crate) struct Site {
-    pub(crate) url: String,
-    calls: Arc<Mutex<Vec<ApiRequest>>>,
+impl Deref for Site {
+    type Target = testkit::Site;
+
+    fn deref(&self) -> &testkit::Site {
+        &self.0
+    }
 }
 
 impl Site {
@@ -36,38 +35,13 @@ impl Site {
 
     /// A site that answers every call like this.
     pub(crate) fn always(status: u16, body: &'static str) -> Self {
-        Self::answering(move |_| ApiResponse {
-            status,
-            headers: Vec::new(),
-            body: body.into(),
-        })
+        Self(testkit::Site::always(status, body))
     }
 
     pub(crate) fn answering(
         answer: impl Fn(&ApiRequest) -> ApiResponse + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let calls = Arc::new(Mutex::new(Vec::new()));
-        let (answer, seen): (Arc<Answer>, _) = (Arc::new(answer), Arc::clone(&calls));
-        // The threads end with the test process.
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (answer, seen) = (Arc::clone(&answer), Arc::clone(&seen));
-                std::thread::spawn(move || serve(stream, &*answer, &seen));
-            }
-        });
-        Self { url, calls }
-    }
-
-    /// The calls so far, such as `GET /rest/api/3/user?accountId=a1`.
-    pub(crate) fn calls(&self) -> Vec<String> {
-        self.requests().iter().map(line_of).collect()
-    }
-
-    /// The calls so far.
-    pub(crate) fn requests(&self) -> Vec<ApiRequest> {
-        self.calls.lock().unwrap().clone()
+        Self(testkit::Site::answering(answer))
     }
 
     /// A client of the site.
@@ -106,68 +80,6 @@ impl Site {
             ..self.context(json!({}))
         }
     }
-}
-
-fn line_of(call: &ApiRequest) -> String {
-    let query: Vec<_> = call.query.iter().map(|(k, v)| format!("{k}={v}")).collect();
-    let query = match query.is_empty() {
-        true => String::new(),
-        false => format!("?{}", query.join("&")),
-    };
-    format!("{} {}{query}", call.method, call.path)
-}
-
-fn serve(stream: TcpStream, answer: &Answer, seen: &Mutex<Vec<ApiRequest>>) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut stream = stream;
-    while let Some(request) = read_request(&mut reader) {
-        let response = answer(&request);
-        seen.lock().unwrap().push(request);
-        let mut head = format!(
-            "HTTP/1.1 {} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
-            response.status,
-            response.body.len()
-        );
-        for (name, value) in &response.headers {
-            head += &format!("{name}: {value}\r\n");
-        }
-        let sent = stream
-            .write_all((head + "\r\n").as_bytes())
-            .and_then(|()| stream.write_all(&response.body));
-        if sent.is_err() {
-            return;
-        }
-    }
-}
-
-fn read_request(reader: &mut BufReader<TcpStream>) -> Option<ApiRequest> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok()?;
-    let mut words = line.split_whitespace();
-    let (method, target) = (words.next()?.to_owned(), words.next()?);
-    let url = Url::parse(&format!("http://site{target}")).ok()?;
-    let mut headers = Vec::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        match line.trim_end().split_once(':') {
-            Some((name, value)) => headers.push((name.to_owned(), value.trim().to_owned())),
-            None => break,
-        }
-    }
-    let headers = Headers::new(headers);
-    let length = headers
-        .get("content-length")
-        .map_or(0, |text| text.parse().unwrap());
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some(ApiRequest {
-        method,
-        path: url.path().to_owned(),
-        query: url.query_pairs().into_owned().collect(),
-        headers,
-        body: body.into(),
-    })
 }
 
 // === Runs ===

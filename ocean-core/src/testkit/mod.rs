@@ -3,7 +3,8 @@
 //! It delivers an event to processors the way dispatch does (the same route, checks, attempts and
 //! mapping), once, and says what came of it: who matched and who did not and why, what was
 //! rejected, the raw results, and the entities the mapping makes of them. It opens no port, writes
-//! no file and calls no catalog; handlers run for real, against the state the test gives.
+//! no file and calls no catalog; handlers run for real, against the state the test gives. What they
+//! ask a tool for can be answered by a [`Site`].
 //!
 //! ```
 //! use ocean_core::{prelude::*, testkit::{TestEvent, Testkit}};
@@ -27,8 +28,10 @@ use serde::Serialize;
 use serde_json::json;
 
 mod event;
+mod site;
 
 pub use event::TestEvent;
+pub use site::Site;
 
 use crate::{
     catalog::{Catalog, CatalogError, ChangeSet, Entity, EntityKey, WriteOptions, Written},
