@@ -56,16 +56,11 @@ async fn main() {
 async fn cycle(queue: &dyn Queue, feed: &mut ocean_core::queue::Feed, event: &WebhookEvent) {
     for lane in 0..EVENTS as u64 {
         let lane = Lane::new(lane);
-        let new = NewEvent {
-            event: event.clone(),
-            lanes: [LaneEntry {
-                lane,
-                coalesce: None,
-            }]
-            .into_iter()
-            .collect(),
-            replay_of: None,
+        let entry = LaneEntry {
+            lane,
+            coalesce: None,
         };
+        let new = NewEvent::new(event.clone(), [entry].into_iter().collect());
         queue.accept(vec![new]).await.unwrap();
         let pending = feed.recv().await.unwrap();
         queue.record(pending.id, Change::Done(Story::default()));

@@ -162,11 +162,7 @@ impl World {
             ..EventParts::default()
         });
         let lanes = self.registry.lanes(&event, &self.registry.route(&event));
-        let new = NewEvent {
-            event,
-            lanes,
-            replay_of: None,
-        };
+        let new = NewEvent::new(event, lanes);
         let accepted = self.queue.accept(vec![new]).await;
         accepted.expect("the queue has room");
     }

@@ -35,23 +35,19 @@ fn event(number: u64, body: &Bytes, headers: &Headers) -> NewEvent {
         "{:08x}-4b1d-11f0-9c1e-{number:012x}",
         number * 2_654_435_761
     );
-    NewEvent {
-        event: WebhookEvent::new(EventParts {
-            name: Some("jira:issue_updated".into()),
-            delivery: Some(delivery.into()),
-            received_at: Timestamp::now(),
-            headers: headers.clone(),
-            body: body.clone(),
-            ..EventParts::default()
-        }),
-        lanes: [LaneEntry {
-            lane: Lane::new(number % 1000),
-            coalesce: None,
-        }]
-        .into_iter()
-        .collect(),
-        replay_of: None,
-    }
+    let event = WebhookEvent::new(EventParts {
+        name: Some("jira:issue_updated".into()),
+        delivery: Some(delivery.into()),
+        received_at: Timestamp::now(),
+        headers: headers.clone(),
+        body: body.clone(),
+        ..EventParts::default()
+    });
+    let entry = LaneEntry {
+        lane: Lane::new(number % 1000),
+        coalesce: None,
+    };
+    NewEvent::new(event, [entry].into_iter().collect())
 }
 
 fn headers() -> Headers {

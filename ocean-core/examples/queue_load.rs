@@ -183,23 +183,19 @@ impl Source {
 
     fn event(&self, number: u64) -> NewEvent {
         let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        NewEvent {
-            event: WebhookEvent::new(EventParts {
-                name: Some("jira:issue_updated".into()),
-                delivery: Some(format!("{scattered:016x}-{number:016x}").into()),
-                received_at: Timestamp::now(),
-                headers: self.headers.clone(),
-                body: self.body.clone(),
-                ..EventParts::default()
-            }),
-            lanes: [LaneEntry {
-                lane: Lane::new(scattered),
-                coalesce: None,
-            }]
-            .into_iter()
-            .collect(),
-            replay_of: None,
-        }
+        let event = WebhookEvent::new(EventParts {
+            name: Some("jira:issue_updated".into()),
+            delivery: Some(format!("{scattered:016x}-{number:016x}").into()),
+            received_at: Timestamp::now(),
+            headers: self.headers.clone(),
+            body: self.body.clone(),
+            ..EventParts::default()
+        });
+        let entry = LaneEntry {
+            lane: Lane::new(scattered),
+            coalesce: None,
+        };
+        NewEvent::new(event, [entry].into_iter().collect())
     }
 }
 

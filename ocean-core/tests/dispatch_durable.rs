@@ -131,11 +131,7 @@ impl Process {
             ..EventParts::default()
         });
         let lanes = self.registry.lanes(&event, &self.registry.route(&event));
-        let new = NewEvent {
-            event,
-            lanes,
-            replay_of: None,
-        };
+        let new = NewEvent::new(event, lanes);
         match self.queue.accept(vec![new]).await.unwrap()[..] {
             [Receipt::Stored(id)] => id,
             ref other => panic!("{other:?}"),

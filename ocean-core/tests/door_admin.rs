@@ -118,11 +118,7 @@ impl Admin {
             lane: Lane::new(7),
             coalesce: None,
         }]);
-        let new = NewEvent {
-            event,
-            lanes,
-            replay_of: None,
-        };
+        let new = NewEvent::new(event, lanes);
         let receipts = self.queue.accept(vec![new]).await.unwrap();
         match receipts[0] {
             ocean_core::queue::Receipt::Stored(id) => id,

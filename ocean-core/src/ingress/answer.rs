@@ -12,7 +12,7 @@ use actix_web::{
 use serde_json::json;
 
 use super::refusal::Refusal;
-use crate::{event::EventId, queue::Receipt};
+use crate::queue::Receipt;
 
 /// What became of the events of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,23 +50,18 @@ pub(super) fn accepted(status: Status, receipts: &[Receipt], batch: bool) -> Htt
     let mut body = String::with_capacity(64);
     let _ = write!(body, r#"{{"status":"{}""#, status.text());
     if let Some(first) = receipts.first() {
-        let _ = write!(body, r#","id":"{}""#, id_of(*first));
+        let _ = write!(body, r#","id":"{}""#, first.id());
     }
     if batch {
         body.push_str(r#","ids":["#);
         for (index, receipt) in receipts.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
-            let _ = write!(body, r#"{comma}"{}""#, id_of(*receipt));
+            let _ = write!(body, r#"{comma}"{}""#, receipt.id());
         }
         body.push(']');
     }
     body.push('}');
     json_body(StatusCode::OK, body)
-}
-
-fn id_of(receipt: Receipt) -> EventId {
-    let (Receipt::Stored(id) | Receipt::Ignored(id) | Receipt::Duplicate(id)) = receipt;
-    id
 }
 
 /// The error answer of a refusal.

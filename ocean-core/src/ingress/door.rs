@@ -133,10 +133,9 @@ impl Door {
                 return Ok(answer::json_body(StatusCode::OK, body));
             }
         };
-        let events = events.into_iter().map(|event| NewEvent {
-            lanes: self.router.lanes_of(&event),
-            event,
-            replay_of: None,
+        let events = events.into_iter().map(|event| {
+            let lanes = self.router.lanes_of(&event);
+            NewEvent::new(event, lanes)
         });
         let receipts = match events.collect::<Vec<_>>() {
             none if none.is_empty() => Vec::new(),

@@ -280,30 +280,34 @@ impl Inner {
             let key = (Arc::clone(event.path()), delivery.into());
             self.deliveries.insert(key, id);
         }
-        let ignored = new.lanes.is_empty();
+        let state = match &new.refused {
+            Some(_) => EventState::Dead,
+            None if new.lanes.is_empty() => EventState::Ignored,
+            None => EventState::Pending,
+        };
         let bytes = bytes_of(&event);
         self.events.insert(
             id,
             Entry {
                 event: event.clone(),
                 lanes: new.lanes.clone(),
-                state: if ignored {
-                    EventState::Ignored
-                } else {
-                    EventState::Pending
-                },
+                state,
                 story: Story::default(),
                 restarts: 0,
-                finished_at: ignored.then_some(now),
+                finished_at: (state != EventState::Pending).then_some(now),
                 next_attempt_at: None,
-                reason: None,
+                reason: new.refused.map(Into::into),
                 replay_of: new.replay_of,
                 replayed_as: None,
             },
         );
-        if ignored {
-            self.finished.push_back(id);
-            return Receipt::Ignored(id);
+        match state {
+            EventState::Dead => return Receipt::Dead(id),
+            EventState::Ignored => {
+                self.finished.push_back(id);
+                return Receipt::Ignored(id);
+            }
+            _ => {}
         }
         self.pending_bytes += bytes;
         let pending = Pending {
@@ -393,16 +397,18 @@ impl Inner {
         {
             return ActionOutcome::Refused(reason.clone());
         }
+        if entry.state == EventState::Dead && entry.lanes.is_empty() {
+            return ActionOutcome::Refused(super::operate::REFUSED_AT_ONCE.into());
+        }
         if self.pending_bytes + bytes_of(&entry.event) > options.max_pending_bytes {
             return ActionOutcome::Refused(full(options.max_pending_bytes));
         }
+        let lanes = super::operate::lanes_of_replay(&entry.lanes, id);
         let new = NewEvent {
-            event: entry.event.clone(),
-            lanes: super::operate::lanes_of_replay(&entry.lanes, id),
             replay_of: Some(id),
+            ..NewEvent::new(entry.event.clone(), lanes)
         };
-        let (Receipt::Stored(by) | Receipt::Ignored(by) | Receipt::Duplicate(by)) =
-            self.insert(new, now, options);
+        let by = self.insert(new, now, options).id();
         if let Some(entry) = self.events.get_mut(&id) {
             entry.replayed_as = Some(by);
             if entry.state == EventState::Dead {

@@ -82,6 +82,29 @@ pub struct NewEvent {
     pub lanes: Lanes,
     /// The event this one repeats on an operator's request; it then is exempt from deduplication.
     pub replay_of: Option<EventId>,
+    /// Why it can never be run, if so: it then becomes a dead letter at once, whatever its lanes.
+    pub refused: Option<Box<str>>,
+}
+
+impl NewEvent {
+    /// An event that goes to these lanes.
+    pub fn new(event: WebhookEvent, lanes: Lanes) -> Self {
+        Self {
+            event,
+            lanes,
+            replay_of: None,
+            refused: None,
+        }
+    }
+
+    /// An event whose sender cannot be told that it is refused for this reason, so that it is kept
+    /// as a dead letter.
+    pub fn refused(event: WebhookEvent, reason: impl Into<Box<str>>) -> Self {
+        Self {
+            refused: Some(reason.into()),
+            ..Self::new(event, Lanes::new())
+        }
+    }
 }
 
 // === Receipt ===
@@ -95,6 +118,16 @@ pub enum Receipt {
     Ignored(EventId),
     /// The same delivery was accepted before, under this id.
     Duplicate(EventId),
+    /// It became a dead letter at once, as [`NewEvent::refused`] asks.
+    Dead(EventId),
+}
+
+impl Receipt {
+    /// The id under which the event is kept.
+    pub fn id(self) -> EventId {
+        let (Self::Stored(id) | Self::Ignored(id) | Self::Duplicate(id) | Self::Dead(id)) = self;
+        id
+    }
 }
 
 // === Pending ===

@@ -130,12 +130,7 @@ impl QueueMetrics {
     }
 
     /// A commit is durable.
-    pub(crate) fn committed(&self, stored: u64, ignored: u64, duplicates: u64, took: Duration) {
-        let answers = [
-            ("stored", stored),
-            ("ignored", ignored),
-            ("duplicate", duplicates),
-        ];
+    pub(crate) fn committed(&self, answers: [(&'static str, u64); 4], took: Duration) {
         for (answer, count) in answers {
             if count > 0 {
                 self.accepted

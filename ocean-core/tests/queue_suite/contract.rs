@@ -7,7 +7,7 @@ use ocean_core::{
     Clock, EventId, EventParts, Lane, Lanes,
     queue::{
         Action, ActionOutcome, Change, EventState, Feed, Filter, NewEvent, Queue, QueueError,
-        Receipt, Story, Summary,
+        Receipt, Story,
         embedded::EmbeddedOptions,
         memory::{MemoryOptions, MemoryQueue},
     },
@@ -20,9 +20,9 @@ use crate::support::{
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// What a test of the contract may depend on.
-struct Setup {
-    max_pending_bytes: u64,
-    dedupe_window: Duration,
+pub(crate) struct Setup {
+    pub(crate) max_pending_bytes: u64,
+    pub(crate) dedupe_window: Duration,
 }
 
 impl Default for Setup {
@@ -35,7 +35,10 @@ impl Default for Setup {
 }
 
 /// Runs `check` on each queue.
-async fn each<F: Future<Output = ()>>(setup: Setup, check: impl Fn(Arc<dyn Queue>, Feed) -> F) {
+pub(crate) async fn each<F: Future<Output = ()>>(
+    setup: Setup,
+    check: impl Fn(Arc<dyn Queue>, Feed) -> F,
+) {
     let (queue, feed) = MemoryQueue::new(MemoryOptions {
         max_pending_bytes: setup.max_pending_bytes,
         dedupe_window: setup.dedupe_window,
@@ -200,7 +203,7 @@ async fn racing_duplicates_are_stored_once() {
                 match receipt {
                     Receipt::Stored(id) => assert_eq!(first[delivery].replace(id), None),
                     Receipt::Duplicate(of) => duplicates[delivery].push(of),
-                    Receipt::Ignored(_) => panic!("it has a lane"),
+                    Receipt::Ignored(_) | Receipt::Dead(_) => panic!("it has a lane"),
                 }
             }
         }
@@ -233,6 +236,45 @@ async fn an_event_without_lanes_is_recorded_and_not_dispatched() {
         assert_eq!(state(&*journal, id), EventState::Ignored);
         let again = queue.accept(vec![new(parts("d1"), 1)]).await.unwrap();
         assert_eq!(again, [Receipt::Duplicate(id)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_that_is_refused_is_a_dead_letter_at_once_and_never_replayed() {
+    each(Setup::default(), |queue, mut feed| async move {
+        let event = new(parts("d1"), 1).event;
+        let refused = NewEvent::refused(event, "the signature does not match");
+        let receipts = queue.accept(vec![refused]).await.unwrap();
+        let [Receipt::Dead(id)] = receipts[..] else {
+            panic!("{receipts:?}");
+        };
+        let pressure = queue.pressure();
+        assert_eq!((pressure.pending, pressure.dead), (0, 1));
+        let journal = queue.journal().unwrap();
+        let (summary, stored_event) = journal.show(&id.to_string()).unwrap().unwrap();
+        assert_eq!(summary.state, EventState::Dead);
+        assert_eq!(
+            summary.reason.as_deref(),
+            Some("the signature does not match")
+        );
+        assert!(summary.finished_at.is_some());
+        assert_eq!(stored_event.event.body(), new(parts("d1"), 1).event.body());
+
+        let again = queue.accept(vec![new(parts("d1"), 1)]).await.unwrap();
+        assert_eq!(again, [Receipt::Duplicate(id)]);
+        let replayed = queue.operate(Action::Replay(vec![id])).await.unwrap();
+        let ActionOutcome::Refused(reason) = &replayed[0].outcome else {
+            panic!("nobody vouches for its sender: {replayed:?}");
+        };
+        assert!(reason.contains("sent again"), "{reason}");
+        let next = stored(&*queue, "d2").await;
+        assert_eq!(take(&mut feed).await.id, next, "it was not dispatched");
+
+        let discarded = queue.operate(Action::Discard(vec![id])).await.unwrap();
+        assert_eq!(discarded[0].outcome, ActionOutcome::Discarded);
+        queue.flushed().await;
+        assert_eq!(queue.pressure().dead, 0);
     })
     .await;
 }
@@ -410,82 +452,6 @@ async fn the_journal_filters_and_pages() {
 }
 
 #[tokio::test]
-async fn operators_replay_and_discard() {
-    each(Setup::default(), |queue, mut feed| async move {
-        let journal = queue.journal().unwrap();
-        let (a, b, c) = (
-            stored(&*queue, "a").await,
-            stored(&*queue, "b").await,
-            stored(&*queue, "c").await,
-        );
-        for id in [a, b] {
-            let reason = "gone".to_owned();
-            queue.record(
-                id,
-                Change::Dead {
-                    reason,
-                    story: story("p"),
-                },
-            );
-        }
-        queue.flushed().await;
-        for _ in 0..3 {
-            take(&mut feed).await;
-        }
-        let unknown = EventId::new(1);
-        let results = queue
-            .operate(Action::Replay(vec![a, c, unknown]))
-            .await
-            .unwrap();
-        let ActionOutcome::Replayed(replay) = results[0].outcome else {
-            panic!("{results:?}");
-        };
-        assert_eq!(
-            results[1].outcome,
-            ActionOutcome::Refused("it is still pending".into())
-        );
-        assert_eq!(
-            results[2].outcome,
-            ActionOutcome::Refused("there is no such event".into())
-        );
-        let pending = take(&mut feed).await;
-        assert_eq!((pending.id, pending.lanes), (replay, lanes(1)));
-        assert!(replay > c, "at the end of its lane");
-        let (summary, loaded) = journal.show(&replay.to_string()).unwrap().unwrap();
-        assert_eq!(
-            (summary.replay_of, summary.state),
-            (Some(a), EventState::Pending)
-        );
-        assert_eq!(loaded.event.body(), &parts("a").body);
-        assert_eq!(loaded.story, Story::default());
-        let (summary, loaded) = journal.show(&a.to_string()).unwrap().unwrap();
-        assert_eq!(summary.state, EventState::Superseded);
-        assert_eq!(summary.reason, Some(format!("replayed as {replay}")));
-        assert_eq!(loaded.story, story("p"));
-
-        let results = queue.operate(Action::Discard(vec![b, c])).await.unwrap();
-        assert_eq!(results[0].outcome, ActionOutcome::Discarded);
-        assert_eq!(
-            results[1].outcome,
-            ActionOutcome::Refused("it is not a dead letter".into())
-        );
-        assert_eq!(state(&*journal, b), EventState::Discarded);
-        let pressure = queue.pressure();
-        assert_eq!((pressure.pending, pressure.dead), (2, 0));
-
-        queue.record(replay, Change::Done(Story::default()));
-        queue.flushed().await;
-        let results = queue.operate(Action::Replay(vec![replay])).await.unwrap();
-        assert!(
-            matches!(results[0].outcome, ActionOutcome::Replayed(_)),
-            "finished ones too"
-        );
-        assert_eq!(state(&*journal, replay), EventState::Done);
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn beyond_the_bound_events_are_refused_until_some_are_finished() {
     let setup = Setup {
         max_pending_bytes: 100_000,
@@ -583,89 +549,4 @@ async fn the_age_of_the_oldest_pending_event_is_known() {
     assert_eq!(queue.pressure().oldest, None);
     queue.accept(vec![new(parts, 1)]).await.unwrap();
     assert_eq!(queue.pressure().oldest.unwrap().as_secs(), 90);
-}
-
-#[tokio::test]
-async fn a_dead_letter_is_replayed_once() {
-    each(Setup::default(), |queue, _feed| async move {
-        let id = stored(&*queue, "d").await;
-        let reason = "gone".to_owned();
-        let story = Story::default();
-        queue.record(id, Change::Dead { reason, story });
-        queue.flushed().await;
-        let results = queue.operate(Action::Replay(vec![id, id])).await.unwrap();
-        let ActionOutcome::Replayed(by) = results[0].outcome else {
-            panic!("{results:?}");
-        };
-        let refused = ActionOutcome::Refused(format!("replayed as {by}"));
-        assert_eq!(results[1].outcome, refused);
-        let again = queue.operate(Action::Replay(vec![id])).await.unwrap();
-        assert_eq!(again[0].outcome, refused);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn replays_need_room_as_new_events_do() {
-    let setup = Setup {
-        max_pending_bytes: 100_000,
-        ..Setup::default()
-    };
-    each(setup, |queue, _feed| async move {
-        let large = |delivery: &str| EventParts {
-            body: vec![b' '; 40_000].into(),
-            ..parts(delivery)
-        };
-        let id = store(&*queue, large("1")).await;
-        queue.record(id, Change::Done(Story::default()));
-        store(&*queue, large("2")).await;
-        queue.flushed().await;
-        let results = queue.operate(Action::Replay(vec![id, id])).await.unwrap();
-        assert!(
-            matches!(results[0].outcome, ActionOutcome::Replayed(_)),
-            "{results:?}"
-        );
-        let ActionOutcome::Refused(reason) = &results[1].outcome else {
-            panic!("{results:?}");
-        };
-        assert!(reason.contains("100000 bytes allowed"), "{reason}");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn replays_can_be_left_out_of_a_range_of_dates() {
-    each(Setup::default(), |queue, _feed| async move {
-        let received_at = Timestamp::from_second(1_700_000_000).unwrap();
-        let id = store(
-            &*queue,
-            EventParts {
-                received_at,
-                ..parts("d")
-            },
-        )
-        .await;
-        queue.record(id, Change::Done(Story::default()));
-        queue.flushed().await;
-        let journal = queue.journal().unwrap();
-        let list = |replays| {
-            let filter = Filter {
-                since: Some(received_at),
-                until: Some(received_at + jiff::SignedDuration::from_secs(1)),
-                replays,
-                ..Filter::default()
-            };
-            let found = journal.list(&filter).unwrap();
-            let line = |of: &Summary| (of.id, of.replay_of, of.replayed_as);
-            found.iter().map(line).collect::<Vec<_>>()
-        };
-        assert_eq!(list(false), [(id, None, None)]);
-        let results = queue.operate(Action::Replay(vec![id])).await.unwrap();
-        let ActionOutcome::Replayed(by) = results[0].outcome else {
-            panic!("{results:?}");
-        };
-        assert_eq!(list(true), [(by, Some(id), None), (id, None, Some(by))]);
-        assert_eq!(list(false), [(id, None, Some(by))]);
-    })
-    .await;
 }

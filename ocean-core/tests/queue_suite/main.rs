@@ -9,5 +9,6 @@ mod contract;
 mod crash;
 mod failure;
 mod operators;
+mod replays;
 mod store;
 mod support;

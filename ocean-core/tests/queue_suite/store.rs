@@ -519,12 +519,7 @@ async fn the_cache_budget_counts_parsed_bodies() {
         } else {
             WebhookEvent::new(parts)
         };
-        let lanes = lanes(1);
-        let new = NewEvent {
-            event,
-            lanes,
-            replay_of: None,
-        };
+        let new = NewEvent::new(event, lanes(1));
         queue.accept(vec![new]).await.unwrap();
         let cached = take(&mut feed).await.cached.is_some();
         assert_eq!(cached, !parsed, "16 bytes a node are more than the budget");

@@ -36,11 +36,7 @@ pub(crate) fn lanes(lane: u64) -> Lanes {
 }
 
 pub(crate) fn new(parts: EventParts, lane: u64) -> NewEvent {
-    NewEvent {
-        event: WebhookEvent::new(parts),
-        lanes: lanes(lane),
-        replay_of: None,
-    }
+    NewEvent::new(WebhookEvent::new(parts), lanes(lane))
 }
 
 /// Progress after which nothing waits for a date.

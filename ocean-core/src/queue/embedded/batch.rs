@@ -13,7 +13,7 @@ use crate::{
     event::{EventId, WebhookEvent, query_without_secrets},
     lane::Lanes,
     queue::{
-        Action, ActionOutcome, ActionResult, Change, Receipt, Story,
+        Action, ActionOutcome, ActionResult, Change, NewEvent, Receipt, Story,
         dedupe::{Dedupe, Undo},
         operate,
     },
@@ -61,6 +61,8 @@ pub(super) struct Effects {
     pub(super) drained_bytes: u64,
     pub(super) stored: u64,
     pub(super) ignored: u64,
+    /// Stored as dead letters at once.
+    pub(super) refused: u64,
     pub(super) duplicates: u64,
     pub(super) finished: u64,
 }
@@ -131,13 +133,19 @@ impl<'t> Batch<'t> {
             headers,
             is_text,
         } = row;
-        let key = match (new.event.delivery(), new.replay_of) {
-            (Some(delivery), None) => Some(self.dedupe.key(new.event.path(), delivery)),
+        let NewEvent {
+            event,
+            lanes,
+            replay_of,
+            refused,
+        } = new;
+        let key = match (event.delivery(), replay_of) {
+            (Some(delivery), None) => Some(self.dedupe.key(event.path(), delivery)),
             _ => None,
         };
-        let received_micros = new.event.received_at().as_microsecond();
+        let received_micros = event.received_at().as_microsecond();
         if let Some(first) = key.and_then(|key| self.dedupe.find(key))
-            && self.is_repeat(&new.event, first, received_micros)?
+            && self.is_repeat(&event, first, received_micros)?
         {
             self.effects.duplicates += 1;
             return Ok(Receipt::Duplicate(EventId::new(first)));
@@ -147,13 +155,25 @@ impl<'t> Batch<'t> {
             let undo = self.dedupe.insert(key, id.get(), received_micros);
             self.effects.undo.push(undo);
         }
-        let event = new.event.with_id(id);
+        let event = event.with_id(id);
         let body = Text {
             bytes: event.body(),
             is_utf8: is_text,
         };
-        let bytes = self.insert(&event, &new.lanes, new.replay_of, &headers, &body)?;
-        if new.lanes.is_empty() {
+        let state = match &refused {
+            Some(_) => codec::DEAD,
+            None if lanes.is_empty() => codec::IGNORED,
+            None => codec::PENDING,
+        };
+        let bytes = self.insert(&event, state, &lanes, replay_of, &headers, &body)?;
+        if let Some(reason) = refused {
+            self.write_fate(id, Some(&reason), 0, None)?;
+            self.effects.refused += 1;
+            self.effects.dead += 1;
+            self.effects.dead_bytes += bytes.cast_signed();
+            return Ok(Receipt::Dead(id));
+        }
+        if state == codec::IGNORED {
             self.effects.ignored += 1;
             self.effects.finished_bytes += footprint(bytes, true);
             return Ok(Receipt::Ignored(id));
@@ -162,7 +182,7 @@ impl<'t> Batch<'t> {
         self.is_pending(bytes);
         self.effects.fresh.push(Fresh {
             id,
-            lanes: new.lanes,
+            lanes,
             event: Some((event, bytes)),
         });
         Ok(Receipt::Stored(id))
@@ -188,6 +208,7 @@ impl<'t> Batch<'t> {
     fn insert(
         &mut self,
         event: &WebhookEvent,
+        state: u8,
         lanes: &Lanes,
         replay_of: Option<EventId>,
         headers: &str,
@@ -195,11 +216,6 @@ impl<'t> Batch<'t> {
     ) -> rusqlite::Result<u64> {
         let query = query_without_secrets(event.query());
         let bytes = (event.body().len() + headers.len() + query.len()) as u64;
-        let state = if lanes.is_empty() {
-            codec::IGNORED
-        } else {
-            codec::PENDING
-        };
         self.insert_event.execute(params![
             event.id().get(),
             event.received_at().as_microsecond(),
@@ -284,13 +300,7 @@ impl<'t> Batch<'t> {
             return Ok(());
         };
         self.finish.execute(params![id.get(), state])?;
-        self.fate.execute(params![
-            id.get(),
-            self.now_micros,
-            story.attempts(),
-            reason,
-            json
-        ])?;
+        self.write_fate(id, reason, story.attempts(), Some(json))?;
         self.effects.pending -= 1;
         self.effects.pending_bytes -= bytes;
         self.effects.drained_bytes += bytes.cast_unsigned();
@@ -301,6 +311,18 @@ impl<'t> Batch<'t> {
         } else {
             self.effects.finished_bytes += footprint(bytes.cast_unsigned(), true);
         }
+        Ok(())
+    }
+
+    fn write_fate(
+        &mut self,
+        id: EventId,
+        reason: Option<&str>,
+        attempts: u32,
+        story: Option<&str>,
+    ) -> rusqlite::Result<()> {
+        self.fate
+            .execute(params![id.get(), self.now_micros, attempts, reason, story])?;
         Ok(())
     }
 
@@ -442,6 +464,9 @@ impl Original {
             && operate::is_replayed(reason)
         {
             return Some(reason.clone());
+        }
+        if self.state == codec::DEAD && self.lanes.is_empty() {
+            return Some(operate::REFUSED_AT_ONCE.into());
         }
         let reason = match self.state {
             codec::DEAD if !self.kept => operate::NO_DEAD_BODY,

@@ -128,7 +128,7 @@ impl Writer {
         self.last_id = last_id;
         self.settle(&effects, trimmed);
         self.shared.gate.settle(bytes, self.level);
-        let operations = changes.len() as u64 + effects.stored + effects.ignored;
+        let operations = changes.len() as u64 + effects.stored + effects.ignored + effects.refused;
         for Ack { reply, receipts } in self.work.acks.drain(..) {
             // The sender may have hung up; the event is stored all the same.
             let _ = reply.send(Ok(receipts));
@@ -148,12 +148,13 @@ impl Writer {
             let _ = self.feed.send(fresh.collect());
         }
         let metrics = &self.telemetry.queue;
-        metrics.committed(
-            effects.stored,
-            effects.ignored,
-            effects.duplicates,
-            began.elapsed(),
-        );
+        let answers = [
+            ("stored", effects.stored),
+            ("ignored", effects.ignored),
+            ("dead", effects.refused),
+            ("duplicate", effects.duplicates),
+        ];
+        metrics.committed(answers, began.elapsed());
         metrics.grouped(operations, effects.finished, trimmed.rows);
         Ok(())
     }

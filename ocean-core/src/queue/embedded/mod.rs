@@ -37,11 +37,8 @@
 //! # runtime.block_on(async {
 //! let options = embedded::EmbeddedOptions::new(folder);
 //! let (queue, mut feed) = embedded::open(options, Arc::new(Telemetry::default())).unwrap();
-//! let event = NewEvent {
-//!     event: WebhookEvent::new(EventParts::default()),
-//!     lanes: [LaneEntry { lane: Lane::new(7), coalesce: None }].into_iter().collect(),
-//!     replay_of: None,
-//! };
+//! let lanes = [LaneEntry { lane: Lane::new(7), coalesce: None }].into_iter().collect();
+//! let event = NewEvent::new(WebhookEvent::new(EventParts::default()), lanes);
 //! let receipts = queue.accept(vec![event]).await.unwrap();
 //! let pending = feed.recv().await.unwrap();
 //! assert_eq!(receipts, [Receipt::Stored(pending.id)]);
