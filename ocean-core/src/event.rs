@@ -253,6 +253,20 @@ impl WebhookEvent {
         })
     }
 
+    /// The same event with this id of its delivery. Costs nothing while nobody else holds the event,
+    /// and keeps what was parsed.
+    #[must_use]
+    pub(crate) fn with_delivery(mut self, delivery: Box<str>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.parts.delivery = Some(delivery);
+            return self;
+        }
+        Self::new(EventParts {
+            delivery: Some(delivery),
+            ..self.0.parts.clone()
+        })
+    }
+
     /// The id under which the queue keeps it.
     pub fn id(&self) -> EventId {
         self.0.parts.id

@@ -12,7 +12,10 @@ use crate::{
     catalog::Catalog,
     dispatch::{self, DispatchOptions, DispatchParts},
     error::StartError,
-    ingress::{self, Check, IngressOptions, IngressParts, Limits},
+    ingress::{
+        self, Check, IngressOptions, IngressParts, Limits,
+        stream::{Stream, StreamParts},
+    },
     integration::{Assets, Integration},
     mapping::{self, MappingHandle, RefreshParts},
     queue::Queue,
@@ -45,8 +48,19 @@ pub(crate) async fn serve<I: Integration>(
     on_listening: impl FnOnce(&Prepared<I>, Listening),
 ) -> Result<ExitCode, StartError> {
     // Signals are caught before anything starts: one that comes during the start stops it in order.
-    let signalled = stop_signal()?;
+    let mut signalled = stop_signal()?;
     let settings = &prepared.settings;
+    // Before anything is open: it may take a while, and fail.
+    let stream = match settings.stream.clone().filter(|_| settings.live_events) {
+        None => None,
+        Some(options) => tokio::select! {
+            stream = Stream::open(options) => Some(stream?),
+            name = &mut signalled => {
+                info!(signal = name, "Stopped before Redis could be reached.");
+                return Ok(ExitCode::SUCCESS);
+            }
+        },
+    };
     let (queue, feed) = rooms::queue(&prepared)?;
     let (catalog, browser) = rooms::catalog(&prepared, &supervisor)?;
     let mapping = MappingHandle::default();
@@ -91,7 +105,8 @@ pub(crate) async fn serve<I: Integration>(
             &supervisor,
         ),
     );
-    let checks = checks(&catalog, &mapping);
+    let mut checks = checks(&catalog, &mapping);
+    checks.extend(stream.as_ref().map(Stream::check));
     let listening = Listening {
         admin: match &settings.admin {
             Some(admin) => Some(admin::serve(
@@ -109,7 +124,7 @@ pub(crate) async fn serve<I: Integration>(
             )?),
             None => None,
         },
-        public: public_door(&prepared, &queue, checks, &supervisor)?,
+        public: doors(&prepared, &queue, checks, stream, &supervisor)?,
     };
     if let Some(address) = listening.admin {
         info!(%address, "Listening for operators.");
@@ -164,10 +179,12 @@ fn checks(catalog: &Arc<dyn Catalog>, mapping: &MappingHandle) -> Vec<Check> {
     ]
 }
 
-fn public_door<I: Integration>(
+/// Opens the door to senders, and the one to the Redis stream if that is read.
+fn doors<I: Integration>(
     prepared: &Prepared<I>,
     queue: &Arc<dyn Queue>,
     checks: Vec<Check>,
+    stream: Option<Stream>,
     supervisor: &Supervisor,
 ) -> Result<SocketAddr, StartError> {
     let settings = &prepared.settings;
@@ -188,29 +205,32 @@ fn public_door<I: Integration>(
     if !settings.live_events {
         warn!("The event listener does not want live events: every event is answered with 404.");
     }
-    let addresses = ingress::serve(
-        IngressParts {
-            sources: if settings.live_events {
-                prepared.sources.clone()
-            } else {
-                Vec::new()
-            },
-            router: Arc::clone(&prepared.registry) as _,
-            queue: Arc::clone(queue),
-            checks,
-            clock: prepared.clock,
-            telemetry: Arc::clone(&prepared.telemetry),
-            options: IngressOptions {
-                host: settings.listen.ip().to_string(),
-                port: settings.listen.port(),
-                prefix: settings.path_prefix.clone(),
-                shutdown_timeout: settings.shutdown_wait,
-                limits: Limits::for_bodies_of(settings.max_body_bytes),
-                ..IngressOptions::default()
-            },
+    let parts = IngressParts {
+        sources: if settings.live_events {
+            prepared.sources.clone()
+        } else {
+            Vec::new()
         },
-        supervisor,
-    )?;
+        router: Arc::clone(&prepared.registry) as _,
+        queue: Arc::clone(queue),
+        checks,
+        clock: prepared.clock,
+        telemetry: Arc::clone(&prepared.telemetry),
+        options: IngressOptions {
+            host: settings.listen.ip().to_string(),
+            port: settings.listen.port(),
+            prefix: settings.path_prefix.clone(),
+            shutdown_timeout: settings.shutdown_wait,
+            limits: Limits::for_bodies_of(settings.max_body_bytes),
+            ..IngressOptions::default()
+        },
+    };
+    let stream = stream.map(|stream| (stream, StreamParts::from(&parts)));
+    let addresses = ingress::serve(parts, supervisor)?;
+    if let Some((stream, parts)) = stream {
+        info!(%stream, "Reading events from Redis.");
+        supervisor.spawn("stream", stream.consume(parts, supervisor.shutdown()));
+    }
     addresses
         .first()
         .copied()
@@ -244,7 +264,7 @@ fn prepare(
 }
 
 /// Resolves with the name of the first signal that asks the process to end.
-fn stop_signal() -> Result<impl Future<Output = &'static str>, StartError> {
+fn stop_signal() -> Result<impl Future<Output = &'static str> + Unpin, StartError> {
     let catch = |kind, name: &'static str| {
         let signal = signal(kind)
             .map_err(|error| StartError::new(format!("cannot catch {name}: {error}")))?;

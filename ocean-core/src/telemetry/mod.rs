@@ -13,18 +13,22 @@ mod flood;
 mod ingress;
 mod mapping;
 mod queue;
+mod stream;
 
 pub use catalog::CatalogMetrics;
 pub use dispatch::{DispatchMetrics, Fate};
 pub use ingress::{IngressMetrics, PathMetrics, Refused};
 pub use mapping::MappingMetrics;
 pub use queue::QueueMetrics;
+pub use stream::StreamMetrics;
 
 /// The metrics of the process.
 #[derive(Debug)]
 pub struct Telemetry {
     /// Of the door.
     pub ingress: IngressMetrics,
+    /// Of the stream's door.
+    pub stream: StreamMetrics,
     /// Of the queue.
     pub queue: QueueMetrics,
     /// Of dispatch.
@@ -41,6 +45,7 @@ impl Default for Telemetry {
         let mut registry = Registry::with_prefix("ocean");
         Self {
             ingress: IngressMetrics::register(&mut registry),
+            stream: StreamMetrics::register(&mut registry),
             queue: QueueMetrics::register(&mut registry),
             dispatch: DispatchMetrics::register(&mut registry),
             mapping: MappingMetrics::register(&mut registry),

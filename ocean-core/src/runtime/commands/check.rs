@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{events::print, failure, runtime};
 use crate::{
+    ingress::stream::{Stream, StreamOptions},
     integration::Integration,
     mapping::Mapping,
     processor::Registered,
@@ -60,6 +61,16 @@ async fn reach<I: Integration>(prepared: &Prepared<I>, findings: &mut Findings) 
     match I::probe(&prepared.state).await {
         Ok(()) => findings.passed.push(format!("{} answers", I::NAME)),
         Err(error) => findings.problems.extend(error.problems().iter().cloned()),
+    }
+    if let Some(stream) = &prepared.settings.stream {
+        let options = StreamOptions {
+            start_retries: 0,
+            ..stream.clone()
+        };
+        match Stream::open(options).await {
+            Ok(stream) => findings.passed.push(format!("the Redis stream {stream}")),
+            Err(error) => findings.problems.extend(error.problems().iter().cloned()),
+        }
     }
     let supervisor = Supervisor::default();
     let catalog = match rooms::catalog(prepared, &supervisor) {

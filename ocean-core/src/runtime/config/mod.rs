@@ -15,12 +15,14 @@ use url::Url;
 use crate::{
     catalog::{ProcessingMode, ResourcesOrigin},
     error::StartError,
+    ingress::stream::StreamOptions,
     queue::embedded::Retention,
 };
 
 pub(crate) mod layers;
 mod reader;
 mod spec;
+mod stream;
 mod table;
 mod values;
 
@@ -43,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) max_attempt_time: Duration,
     pub(crate) shutdown_wait: Duration,
     pub(crate) queue: QueueSettings,
+    /// The Redis stream that is read beside the public listener.
+    pub(crate) stream: Option<StreamOptions>,
     pub(crate) catalog: CatalogKind,
     pub(crate) allow_unverified_sources: bool,
     pub(crate) max_body_bytes: usize,
@@ -155,6 +159,11 @@ impl Settings {
                 .and_then(Value::as_str)
                 .and_then(|url| Url::parse(url).ok())
         });
+        let stream = reader.stream(&stream::Identity {
+            kind: &kind,
+            identifier: &identifier,
+            base_url: base_url.as_ref(),
+        });
         let settings = Self {
             port: reader.port(catalog != Some(CatalogKind::Port)),
             integration: IntegrationSettings {
@@ -171,6 +180,7 @@ impl Settings {
             max_attempt_time: reader.duration("OCEAN__MAX_EVENT_PROCESSING_SECONDS"),
             shutdown_wait: reader.duration("OCEAN__MAX_WAIT_SECONDS_BEFORE_SHUTDOWN"),
             queue: reader.queue(),
+            stream,
             catalog: catalog.unwrap_or(CatalogKind::Port),
             allow_unverified_sources: reader.flag("OCEAN__ALLOW_UNVERIFIED_SOURCES"),
             max_body_bytes: reader.size("OCEAN__MAX_BODY_BYTES"),
@@ -349,16 +359,68 @@ mod tests {
         assert!(!check(&given).unwrap().live_events);
     }
 
+    const STREAM: (&str, &str) = (
+        "OCEAN__LIVE_EVENTS__IS_REDIS_STREAM_CONSUMER_ENABLED",
+        "true",
+    );
+    const GATEWAY: (&str, &str) = ("OCEAN__BASE_URL", "https://gw.example/live-events/9f1c/");
+
     #[test]
-    fn redis_is_refused_rather_than_ignored() {
-        let mut given = ENOUGH.to_vec();
-        given.push((
-            "OCEAN__LIVE_EVENTS__IS_REDIS_STREAM_CONSUMER_ENABLED",
-            "true",
-        ));
-        assert!(check(&given).unwrap_err().to_string().contains("Redis"));
-        given[3].1 = "false";
-        assert!(check(&given).is_ok());
+    fn a_stream_is_read_where_upstream_would() {
+        assert!(check(&ENOUGH).unwrap().stream.is_none());
+        let of_queue = ("OCEAN__QUEUE__TYPE", "redis");
+        for switch in [STREAM, of_queue] {
+            let given = [&ENOUGH[..], &[switch, GATEWAY]].concat();
+            let settings = check(&given).unwrap();
+            assert_eq!(settings.queue.kind, QueueKind::Embedded);
+            let stream = settings.stream.unwrap();
+            assert_eq!(stream.key, "9f1c/live-events/raw/event-stream");
+            assert_eq!(stream.group, "jira.my-jira-integration");
+            let host = rustix::system::uname();
+            let host = host.nodename().to_str().unwrap().to_owned();
+            assert_eq!(stream.consumer, format!("my-jira-integration-{host}"));
+            assert_eq!(stream.block, Duration::from_secs(1));
+            assert_eq!(
+                stream.upkeep.unwrap().forget_after.unwrap().as_secs(),
+                86_400
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_stream_is_listed_at_once() {
+        let bad = [
+            STREAM,
+            ("OCEAN__BASE_URL", "https://ocean.example"),
+            ("OCEAN__QUEUE__TYPE", "memory"),
+            ("OCEAN__LIVE_EVENTS__REDIS__URL", "localhost:6379"),
+        ];
+        let more = [
+            STREAM,
+            GATEWAY,
+            ("OCEAN__LIVE_EVENTS__REDIS__READ_COUNT", "0"),
+            ("OCEAN__LIVE_EVENTS__REDIS__CA", "-----BEGIN"),
+            ("OCEAN__LIVE_EVENTS__REDIS__CERT", "LS0tLS1CRUdJTg=="),
+            ("OCEAN__LIVE_EVENTS__REDIS__PEL_STUCK_TIMEOUT_SECONDS", "0"),
+        ];
+        let problems = |given: &[_]| {
+            check(&[&ENOUGH[..], given].concat())
+                .unwrap_err()
+                .to_string()
+        };
+        expect_test::expect![[r#"
+            3 problems
+              - `OCEAN__QUEUE__TYPE`: entries of a Redis stream are removed once they are stored, so they need a queue on disk; use `redis` or `embedded`
+              - `OCEAN__BASE_URL`: the Redis stream is named by it, so it must be the address at the gateway, such as https://gateway.example/live-events/<uuid>
+              - `OCEAN__LIVE_EVENTS__REDIS__URL`: is not an address such as redis://localhost:6379"#]]
+        .assert_eq(&problems(&bad));
+        expect_test::expect![[r#"
+            4 problems
+              - `OCEAN__LIVE_EVENTS__REDIS__CA`: is not PEM in base64
+              - `OCEAN__LIVE_EVENTS__REDIS__CERT` and `OCEAN__LIVE_EVENTS__REDIS__PRIVATE_KEY` belong together: set both or none
+              - `OCEAN__LIVE_EVENTS__REDIS__READ_COUNT`: `0` is not a whole number above 0
+              - `OCEAN__LIVE_EVENTS__REDIS__PEL_STUCK_TIMEOUT_SECONDS`: must be more than 0"#]]
+        .assert_eq(&problems(&more));
     }
 
     #[test]

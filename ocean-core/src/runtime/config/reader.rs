@@ -202,15 +202,10 @@ impl Reader<'_> {
     }
 
     pub(super) fn queue(&mut self) -> QueueSettings {
-        // Starting without it would look healthy and consume nothing.
-        if self.flag("OCEAN__LIVE_EVENTS__IS_REDIS_STREAM_CONSUMER_ENABLED") {
-            self.problems.add(
-                "`OCEAN__LIVE_EVENTS__IS_REDIS_STREAM_CONSUMER_ENABLED`: this version does not \
-                 consume Redis streams; unset it and let senders post to this server",
-            );
-        }
         let kinds = [
             ("embedded", QueueKind::Embedded),
+            // Read from Redis, kept on disk; see `stream`.
+            ("redis", QueueKind::Embedded),
             ("memory", QueueKind::Memory),
         ];
         let folder = self.text("OCEAN__QUEUE__PATH").unwrap_or_default();

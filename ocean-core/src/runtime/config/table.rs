@@ -106,7 +106,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting(
         "OCEAN__QUEUE__TYPE",
         Some("embedded"),
-        "`embedded` (on disk) or `memory` (lost on exit)",
+        "`embedded` (on disk), `redis` (the same, fed by a Redis stream as well) or `memory` (lost on exit)",
     ),
     setting("OCEAN__QUEUE__PATH", Some("./.ocean"), "data folder"),
     setting(
@@ -191,7 +191,102 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting(
         "OCEAN__LIVE_EVENTS__IS_REDIS_STREAM_CONSUMER_ENABLED",
         Some("false"),
-        "upstream's Redis mode; not supported yet, so true is refused",
+        "also takes in what upstream's gateway writes to a Redis stream",
+    ),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__URL",
+        Some("redis://localhost:6379"),
+        "address of Redis; a number in its path is the database",
+    ),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__USERNAME",
+        None,
+        "user name at Redis",
+    ),
+    secret("OCEAN__LIVE_EVENTS__REDIS__PASSWORD", "password at Redis"),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__ENABLE_TLS",
+        Some("false"),
+        "encrypt the connection to Redis",
+    ),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__CA",
+        None,
+        "who may sign Redis's certificate: PEM in base64; default: the system's list",
+    ),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__CERT",
+        None,
+        "our own certificate for Redis: PEM in base64; needs PRIVATE_KEY",
+    ),
+    secret(
+        "OCEAN__LIVE_EVENTS__REDIS__PRIVATE_KEY",
+        "key of our certificate: PEM in base64; needs CERT",
+    ),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__BLOCK_MS",
+        Some("1000"),
+        "milliseconds that a read waits for entries",
+    ),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__READ_COUNT",
+        Some("10"),
+        "entries of one read; they are stored in one commit",
+    ),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__STREAM_TTL_SECONDS",
+        Some("30d"),
+        "life of a stream that is made here; the gateway prolongs it",
+    ),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__STREAM_MAINTENANCE_WORKER_ENABLED",
+        Some("true"),
+        "take over entries that are stuck with a consumer, remove consumers that are gone",
+    ),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__STREAM_MAINTENANCE_SCAN_INTERVAL_SECONDS",
+        Some("30s"),
+        "how often that is looked after",
+    ),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__PEL_STUCK_TIMEOUT_SECONDS",
+        Some("600s"),
+        "after how long an entry counts as stuck",
+    ),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__PEL_XAUTOCLAIM_COUNT",
+        Some("100"),
+        "entries taken over at once",
+    ),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__STREAM_MAINTENANCE_CONSUMER_CLEANUP_ENABLED",
+        Some("true"),
+        "remove consumers that are gone",
+    ),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__STREAM_MAINTENANCE_CONSUMER_CLEANUP_IDLE_SECONDS",
+        Some("86400s"),
+        "after how long without a word a consumer counts as gone",
+    ),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__CONNECTION_ERROR_BACKOFF_SECONDS",
+        Some("5s"),
+        "pause before a lost connection is made anew",
+    ),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__CONNECTION_STARTUP_MAX_RETRIES",
+        Some("5"),
+        "how often the first connection is tried anew before the start fails",
+    ),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__CONNECTION_STARTUP_INITIAL_BACKOFF_SECONDS",
+        Some("1s"),
+        "pause before the first of them",
+    ),
+    setting(
+        "OCEAN__LIVE_EVENTS__REDIS__CONNECTION_STARTUP_EXPONENTIAL_BASE",
+        Some("2.0"),
+        "by how much each further pause is longer",
     ),
     setting(
         "OCEAN__UPSERT_ENTITIES_BATCH_MAX_SIZE_IN_BYTES",
@@ -241,7 +336,9 @@ pub(crate) const WITHOUT_EFFECT: &[&str] = &[
     "OCEAN__EVENT_LISTENER__",
     "OCEAN__INTEGRATION__INCREMENTAL_SYNC_",
     "OCEAN__LAKEHOUSE_BUFFER_",
-    "OCEAN__LIVE_EVENTS__",
+    "OCEAN__LIVE_EVENTS__REDIS__PEL_MAX_REQUEUE_COUNT",
+    "OCEAN__LIVE_EVENTS__REDIS__STREAM_MAINTENANCE_ERROR_BACKOFF_SECONDS",
+    "OCEAN__LIVE_EVENTS__TYPE",
     "OCEAN__METRICS__",
     "OCEAN__PORT__BLUEPRINT_CACHE_TTL_SECONDS",
     "OCEAN__PROCESS_EXECUTION_MODE",

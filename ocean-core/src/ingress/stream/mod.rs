@@ -1,0 +1,225 @@
+//! The second door: events that upstream's live-events gateway wrote to a Redis stream.
+//!
+//! **An entry is acknowledged once its events are durable, so it is lost no more than one whose
+//! sender heard 200.** What the first door would refuse becomes a dead letter here: nobody waits
+//! for an answer. Both doors share everything behind verification.
+//!
+//! Names of stream, group and consumer, and the fields of an entry, are upstream's, so that old and
+//! new processes can share a group while a team switches
+//! (`port_ocean/consumers/redis_stream_consumer.py` and `port-labs/ocean-gateway`).
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tracing::warn;
+use url::Url;
+
+use super::{Check, IngressParts, Limits, Router};
+use crate::{
+    clock::Clock, error::StartError, queue::Queue, source::CheckedSource, supervisor::Shutdown,
+    telemetry::Telemetry,
+};
+
+mod connection;
+mod consumer;
+mod entry;
+
+use connection::Connection;
+use consumer::Consumer;
+
+/// Settings of the stream's door (`OCEAN__LIVE_EVENTS__REDIS__..`).
+#[derive(Clone)]
+pub struct StreamOptions {
+    /// Where Redis is, such as `redis://localhost:6379`; a number in the path is the database.
+    pub url: Url,
+    /// The user's name and password, if Redis asks for them.
+    pub username: Option<String>,
+    /// The password.
+    pub password: Option<String>,
+    /// Encryption, if it is wanted.
+    pub tls: Option<StreamTls>,
+    /// The stream's key: `<uuid>/live-events/raw/event-stream`.
+    pub key: String,
+    /// The consumer group: `<integration type>.<integration identifier>`.
+    pub group: String,
+    /// The consumer: `<integration identifier>-<hostname>`.
+    pub consumer: String,
+    /// How long a read waits for entries.
+    pub block: Duration,
+    /// Entries of one read, which are stored in one commit.
+    pub read_count: usize,
+    /// The life of a stream that is made here; `None` for one that stays.
+    pub ttl: Option<Duration>,
+    /// What is done for entries and consumers that somebody left behind, if anything.
+    pub upkeep: Option<Upkeep>,
+    /// The pause before a lost connection is made anew.
+    pub error_pause: Duration,
+    /// How often the first connection is tried anew before the start fails.
+    pub start_retries: u32,
+    /// The pause before the first of them.
+    pub start_pause: Duration,
+    /// By how much each further pause is longer.
+    pub start_pause_factor: f64,
+}
+
+/// How Redis is encrypted; what is absent comes from the system.
+#[derive(Clone, Default)]
+pub struct StreamTls {
+    /// The certificates that Redis's may be signed with, as PEM.
+    pub authority: Option<Vec<u8>>,
+    /// Our own certificate and its key, as PEM.
+    pub identity: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+/// What is done for entries and consumers that somebody left behind.
+#[derive(Clone, Copy, Debug)]
+pub struct Upkeep {
+    /// How often.
+    pub every: Duration,
+    /// Entries that have been with a consumer for longer are taken over.
+    pub stuck_after: Duration,
+    /// Entries that are taken over at once.
+    pub count: usize,
+    /// Consumers with nothing to do for longer are removed; `None` keeps them.
+    pub forget_after: Option<Duration>,
+}
+
+impl fmt::Debug for StreamOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The address may hold a password.
+        f.debug_struct("StreamOptions")
+            .field("key", &self.key)
+            .field("group", &self.group)
+            .field("consumer", &self.consumer)
+            .finish_non_exhaustive()
+    }
+}
+
+// === Stream ===
+
+/// A stream that can be read.
+#[derive(Debug)]
+pub struct Stream {
+    options: StreamOptions,
+    connection: Connection,
+    status: Status,
+}
+
+impl Stream {
+    /// Connects and makes sure that the consumer group exists; tries again as often as the options
+    /// say.
+    ///
+    /// # Errors
+    /// Redis cannot be reached or does not let us in.
+    pub async fn open(options: StreamOptions) -> Result<Self, StartError> {
+        let mut pause = options.start_pause;
+        let mut left = options.start_retries;
+        loop {
+            let problem = match Connection::open(&options).await {
+                Ok(connection) => {
+                    return Ok(Self {
+                        options,
+                        connection,
+                        status: Status::default(),
+                    });
+                }
+                Err(problem) => problem,
+            };
+            if left == 0 {
+                return Err(StartError::new(format_args!(
+                    "cannot read the Redis stream `{}` at {}: {problem}; \
+                     see OCEAN__LIVE_EVENTS__REDIS__URL",
+                    options.key,
+                    place(&options.url),
+                )));
+            }
+            left -= 1;
+            warn!(%problem, retries_left = left, "Redis cannot be reached.");
+            tokio::time::sleep(pause).await;
+            pause = pause.mul_f64(options.start_pause_factor);
+        }
+    }
+
+    /// The check that Redis is connected. Without it the first door still works.
+    pub fn check(&self) -> Check {
+        let status = self.status.clone();
+        Check::degrading("redis", move || status.trouble().map_or(Ok(()), Err))
+    }
+
+    /// Takes in events until shutdown. May be cancelled anywhere: what is not acknowledged then is
+    /// read again, and recognised if it was stored.
+    pub async fn consume(self, parts: StreamParts, mut shutdown: Shutdown) {
+        let consumer = Consumer::new(self.options, self.status, parts);
+        tokio::select! {
+            () = consumer.run(self.connection) => {}
+            () = shutdown.requested() => {}
+        }
+    }
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.options.key, place(&self.options.url))
+    }
+}
+
+/// What the stream's door works with; see [`IngressParts`].
+#[derive(Debug)]
+pub struct StreamParts {
+    /// The paths that entries may name.
+    pub sources: Vec<CheckedSource>,
+    /// Which lanes an event goes to.
+    pub router: Arc<dyn Router>,
+    /// Where events become durable.
+    pub queue: Arc<dyn Queue>,
+    /// The time.
+    pub clock: Clock,
+    /// Metrics.
+    pub telemetry: Arc<Telemetry>,
+    /// What a single entry may cost.
+    pub limits: Limits,
+}
+
+impl From<&IngressParts> for StreamParts {
+    fn from(parts: &IngressParts) -> Self {
+        Self {
+            sources: parts.sources.clone(),
+            router: Arc::clone(&parts.router),
+            queue: Arc::clone(&parts.queue),
+            clock: parts.clock,
+            telemetry: Arc::clone(&parts.telemetry),
+            limits: parts.options.limits.clone(),
+        }
+    }
+}
+
+/// The address without what may be secret.
+fn place(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("?");
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+// === Status ===
+
+/// Whether Redis is connected, for health checks.
+#[derive(Clone, Debug, Default)]
+struct Status(Arc<Mutex<Option<String>>>);
+
+impl Status {
+    fn set(&self, trouble: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
