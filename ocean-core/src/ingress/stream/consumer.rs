@@ -26,7 +26,8 @@ use crate::{
     source::CheckedSource,
 };
 
-/// The pause before the queue is asked again when it does not say for how long.
+/// The longest pause before the queue is asked again. What it tells senders is for those far away,
+/// who cannot look every second.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The least pause before anything is tried again.
 const SHORT_PAUSE: Duration = Duration::from_millis(100);
@@ -283,7 +284,7 @@ impl Consumer {
                 _ => PAUSE,
             };
             metrics.waits(&problem.to_string());
-            sleep(pause.max(SHORT_PAUSE)).await;
+            sleep(pause.clamp(SHORT_PAUSE, PAUSE)).await;
         }
     }
 }
