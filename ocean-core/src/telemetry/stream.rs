@@ -85,7 +85,7 @@ impl StreamMetrics {
 
     /// An entry cannot be stored and stays in Redis.
     pub(crate) fn left(&self, entry: &str, problem: &dyn fmt::Display) {
-        error!(entry, %problem, "Entry of the stream left where it is; it is tried again after the next start.");
+        error!(entry, %problem, "Entry of the stream left in Redis; it is tried again later.");
     }
 
     /// Entries were taken over.
@@ -103,5 +103,10 @@ impl StreamMetrics {
     pub(crate) fn lost(&self, problem: &dyn fmt::Display) {
         self.lost.inc();
         warn!(%problem, "The stream cannot be read; connecting anew.");
+    }
+
+    /// It goes on.
+    pub(crate) fn regained(&self) {
+        info!("The stream is read again.");
     }
 }

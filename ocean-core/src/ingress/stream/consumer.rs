@@ -53,17 +53,10 @@ impl Consumer {
 
     /// Reads until it is cancelled; a connection that is lost is made anew.
     pub(super) async fn run(self, connection: Connection) {
-        let mut next = Some(connection);
+        let mut connection = Ok(connection);
         loop {
-            let connection = match next.take() {
-                Some(connection) => Ok(connection),
-                None => Connection::open(&self.options).await,
-            };
             let problem = match connection {
-                Ok(connection) => {
-                    self.status.set(None);
-                    self.read_on(connection).await
-                }
+                Ok(connection) => self.read_on(connection).await,
                 Err(problem) => problem,
             };
             self.parts.telemetry.stream.lost(&problem);
@@ -76,6 +69,11 @@ impl Consumer {
                 }
             };
             sleep(pause).await;
+            connection = Connection::open(&self.options).await;
+            if connection.is_ok() {
+                self.parts.telemetry.stream.regained();
+                self.status.set(None);
+            }
         }
     }
 

@@ -69,6 +69,11 @@ pub(super) fn settings<I: Integration>(layers: &mut Layers, api: &str) {
         ("OCEAN__INITIALIZE_PORT_RESOURCES", "true"),
         ("OCEAN__PROCESSING_MODE", "ocean-core"),
         ("OCEAN__LAKEHOUSE_ENABLED", "false"),
+        ("OCEAN__QUEUE__TYPE", "embedded"),
+        (
+            "OCEAN__LIVE_EVENTS__IS_REDIS_STREAM_CONSUMER_ENABLED",
+            "false",
+        ),
         ("APPLICATION__HOST", "127.0.0.1"),
     ];
     for (name, value) in fixed {
