@@ -26,6 +26,14 @@ use tokio::time::{Instant, sleep};
 
 use crate::process::{GLANCE, PATIENCE, until};
 
+/// Certificates and key of [`Redis::start_encrypted`], made for these tests: the authority's, and
+/// one for either side.
+pub const AUTHORITY: &[u8] = include_bytes!("../data/redis-authority.pem");
+/// See [`AUTHORITY`].
+pub const CERTIFICATE: &[u8] = include_bytes!("../data/redis-certificate.pem");
+/// See [`AUTHORITY`].
+pub const KEY: &[u8] = include_bytes!("../data/redis-key.pem");
+
 /// A server whose data outlives it: it can be killed and started again. Ends with the value.
 pub struct Redis {
     folder: TempDir,
@@ -72,6 +80,25 @@ impl Redis {
         };
         until("the cluster serves", is_whole).await?;
         Ok(redis)
+    }
+
+    /// Starts a server that is also reached encrypted, by those who can show a certificate; and the
+    /// URL for them.
+    pub async fn start_encrypted() -> anyhow::Result<(Self, String)> {
+        let port = free_port()?.to_string();
+        let file = |name| format!("{}/data/{name}", env!("CARGO_MANIFEST_DIR"));
+        let redis = Self::start_with(&[
+            "--tls-port",
+            &port,
+            "--tls-ca-cert-file",
+            &file("redis-authority.pem"),
+            "--tls-cert-file",
+            &file("redis-certificate.pem"),
+            "--tls-key-file",
+            &file("redis-key.pem"),
+        ])
+        .await?;
+        Ok((redis, format!("rediss://127.0.0.1:{port}")))
     }
 
     /// Its URL.

@@ -240,7 +240,7 @@ async fn an_entry_that_no_store_could_hold_stays_in_redis_and_holds_up_no_other(
     .unwrap();
     assert_eq!(bench.redis.pending(KEY, bench.group).await.unwrap(), 1);
     // It is read again once it can be stored.
-    let left = "Entry of the stream left where it is; it is tried again after the next start.";
+    let left = "Entry of the stream left in Redis; it is tried again later.";
     ocean.until_logged(left).await.unwrap();
     ocean.kill().await.unwrap();
     let bench = bench.with("OCEAN__QUEUE__MAX_PENDING_BYTES", "64KiB");

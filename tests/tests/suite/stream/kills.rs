@@ -43,7 +43,7 @@ async fn a_crash_at_any_step_loses_nothing_and_doubles_nothing() {
 async fn nothing_is_lost_by_kills_of_the_integration_under_load() {
     let bench = Bench::probe().await;
     let mut random = fastrand::Rng::with_seed(1);
-    let load = Load::start(&bench.redis, &["A", "B", "C"]);
+    let load = Load::start(&bench.redis);
     for _ in 0..8 {
         let ocean = bench.start().await;
         // The time of death is what the round is about, so this sleep is no synchronisation.
@@ -60,7 +60,7 @@ async fn nothing_is_lost_by_kills_of_redis_under_load() {
     let bench = Bench::probe().await;
     let ocean = bench.start().await;
     let mut random = fastrand::Rng::with_seed(2);
-    let load = Load::start(&bench.redis, &["A", "B", "C"]);
+    let load = Load::start(&bench.redis);
     for _ in 0..5 {
         // The time of death is what the round is about, so this sleep is no synchronisation.
         tokio::time::sleep(Duration::from_millis(random.u64(0..400))).await;
@@ -92,7 +92,7 @@ async fn until_readiness_says(ocean: &Ocean, status: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shutdown_under_load_leaves_in_redis_what_it_has_not_stored() {
     let bench = Bench::probe().await;
-    let load = Load::start(&bench.redis, &["A", "B", "C"]);
+    let load = Load::start(&bench.redis);
     for _ in 0..3 {
         let ocean = bench.start().await;
         let before = bench.port.writes().len();

@@ -1,8 +1,9 @@
 //! Settings of the stream, and what is wrong with them.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ocean_tests::{
     process::{Finished, finish},
-    redis::Redis,
+    redis::{AUTHORITY, CERTIFICATE, KEY, Redis},
 };
 use redis::cmd;
 
@@ -136,6 +137,37 @@ async fn a_user_and_a_password_are_used() {
     let _ocean = bench.start().await;
     bench.add(&issue_updated()).await;
     bench.port.until_entity("issue", "10007").await;
+}
+
+#[tokio::test]
+async fn an_encrypted_redis_is_verified_and_shown_a_certificate() {
+    const TLS: &str = "OCEAN__LIVE_EVENTS__REDIS__ENABLE_TLS";
+    let (redis, url) = Redis::start_encrypted().await.unwrap();
+    let mut bench = Bench::jira().await.with(URL, &url).with(TLS, "true");
+    bench.redis = redis.into();
+    let setting = |name, pem| (name, BASE64_STANDARD.encode(pem));
+    let settings = [
+        setting("OCEAN__LIVE_EVENTS__REDIS__CA", AUTHORITY),
+        setting("OCEAN__LIVE_EVENTS__REDIS__CERT", CERTIFICATE),
+        setting("OCEAN__LIVE_EVENTS__REDIS__PRIVATE_KEY", KEY),
+    ];
+    for (name, value) in &settings {
+        bench = bench.with(name, value);
+    }
+    let _ocean = bench.start().await;
+    bench.add(&issue_updated()).await;
+    bench.port.until_entity("issue", "10007").await;
+    bench.until_drained().await;
+    // Without authority, ours is not believed in; without certificate, we are not.
+    for missing in [&settings[..1], &settings[1..]] {
+        let mut settings = bench.settings.clone();
+        for (name, _) in missing {
+            settings = settings.without(name);
+        }
+        let finished = finish(bench.binary, &["check"], &settings).await.unwrap();
+        assert_eq!(finished.code, 1, "{missing:?}: {}", finished.stdout);
+        assert!(finished.stdout.contains(URL), "{}", finished.stdout);
+    }
 }
 
 #[tokio::test]
