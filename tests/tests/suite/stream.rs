@@ -92,6 +92,13 @@ impl Bench {
         }
     }
 
+    /// With a cluster in place of a single Redis.
+    async fn on_cluster(mut self) -> Self {
+        self.redis = Redis::start_cluster().await.unwrap().into();
+        let url = self.redis.url();
+        self.with("OCEAN__LIVE_EVENTS__REDIS__URL", &url)
+    }
+
     /// With this setting.
     fn with(mut self, name: &str, value: &str) -> Self {
         self.settings = self.settings.with(name, value);

@@ -388,6 +388,21 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_is_encrypted_if_either_setting_says_so() {
+        let url = |url| ("OCEAN__LIVE_EVENTS__REDIS__URL", url);
+        let flag = |flag| ("OCEAN__LIVE_EVENTS__REDIS__ENABLE_TLS", flag);
+        for (given, encrypted) in [
+            ([url("redis://h"), flag("false")], false),
+            ([url("redis://h"), flag("true")], true),
+            ([url("rediss://h"), flag("false")], true),
+        ] {
+            let settings = check(&[&ENOUGH[..], &[STREAM, GATEWAY], &given].concat());
+            let stream = settings.unwrap().stream.unwrap();
+            assert_eq!(stream.tls.is_some(), encrypted, "{given:?}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_with_a_stream_is_listed_at_once() {
         let bad = [
             STREAM,

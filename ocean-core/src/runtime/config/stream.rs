@@ -35,10 +35,10 @@ impl Reader<'_> {
         let host = host.nodename().to_string_lossy();
         let url = self.parsed("OCEAN__LIVE_EVENTS__REDIS__URL", redis_url)?;
         Some(StreamOptions {
-            url,
             username: self.text("OCEAN__LIVE_EVENTS__REDIS__USERNAME"),
             password: self.text("OCEAN__LIVE_EVENTS__REDIS__PASSWORD"),
-            tls: self.stream_tls(),
+            tls: self.stream_tls(url.scheme() == "rediss"),
+            url,
             key,
             group: format!("{}.{}", identity.kind, identity.identifier),
             consumer: format!("{}-{host}", identity.identifier),
@@ -86,7 +86,9 @@ impl Reader<'_> {
         id.map(|id| format!("{id}/live-events/raw/event-stream"))
     }
 
-    fn stream_tls(&mut self) -> Option<StreamTls> {
+    /// Encryption, if the address or its setting asks for it; a password must not go in the clear
+    /// because one of them was forgotten.
+    fn stream_tls(&mut self, is_in_url: bool) -> Option<StreamTls> {
         let authority = self.pem("OCEAN__LIVE_EVENTS__REDIS__CA");
         let certificate = self.pem("OCEAN__LIVE_EVENTS__REDIS__CERT");
         let key = self.pem("OCEAN__LIVE_EVENTS__REDIS__PRIVATE_KEY");
@@ -96,11 +98,11 @@ impl Reader<'_> {
                  belong together: set both or none",
             );
         }
-        self.flag("OCEAN__LIVE_EVENTS__REDIS__ENABLE_TLS")
-            .then(|| StreamTls {
-                authority,
-                identity: certificate.zip(key),
-            })
+        let is_set = self.flag("OCEAN__LIVE_EVENTS__REDIS__ENABLE_TLS");
+        (is_set || is_in_url).then(|| StreamTls {
+            authority,
+            identity: certificate.zip(key),
+        })
     }
 
     fn upkeep(&mut self) -> Option<Upkeep> {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use ocean_tests::process::{Ocean, until};
+use ocean_tests::{
+    process::{Ocean, until},
+    redis::Entry,
+};
 use serde_json::Value;
 
 use super::{Bench, KEY, Load, entry};
@@ -26,6 +29,7 @@ async fn a_crash_at_any_step_loses_nothing_and_doubles_nothing() {
         bench.add(&entry("A", 1)).await;
         // Of an older gateway: recognised by the entry's own id.
         bench.add(&entry("A", 2).without_id()).await;
+        bench.add(&Entry::new("integration/nowhere", "{}")).await;
         assert!(ocean.ended().await.unwrap(), "{step} was never passed");
         let ocean = bench.start().await;
         assert_eq!(bench.values_until("A", 2).await, [1, 2], "{step}");
@@ -33,7 +37,7 @@ async fn a_crash_at_any_step_loses_nothing_and_doubles_nothing() {
         let events = ocean.admin_get("/api/events").await.unwrap();
         assert_eq!(
             events["events"].as_array().unwrap().len(),
-            2,
+            3,
             "{step}: {events}"
         );
     }
@@ -57,11 +61,22 @@ async fn nothing_is_lost_by_kills_of_the_integration_under_load() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_by_kills_of_redis_under_load() {
-    let bench = Bench::probe().await;
+    kill_redis(&Bench::probe().await, 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_by_kills_of_a_cluster_under_load() {
+    kill_redis(&Bench::probe().await.on_cluster().await, 2).await;
+}
+
+/// Kills and starts Redis again this often.
+async fn kill_redis(bench: &Bench, times: usize) {
     let ocean = bench.start().await;
+    bench.add(&entry("FIRST", 1)).await;
+    bench.values_until("FIRST", 1).await;
     let mut random = fastrand::Rng::with_seed(2);
     let load = Load::start(&bench.redis);
-    for _ in 0..5 {
+    for _ in 0..times {
         // The time of death is what the round is about, so this sleep is no synchronisation.
         tokio::time::sleep(Duration::from_millis(random.u64(0..400))).await;
         bench.redis.kill();
@@ -69,11 +84,11 @@ async fn nothing_is_lost_by_kills_of_redis_under_load() {
         bench.redis.start_again().await.unwrap();
         until_readiness_says(&ocean, "healthy").await;
     }
-    let added = load.check(&bench).await;
+    let added = load.check(bench).await;
     assert!(added > 100, "{added}");
 }
 
-/// Waits for this status, whatever it is, senders must not be turned away.
+/// Waits for this status; senders must not be turned away meanwhile.
 async fn until_readiness_says(ocean: &Ocean, status: &str) {
     until("the readiness is known", async || {
         let (code, body) = ocean.get("/health/ready").await?;

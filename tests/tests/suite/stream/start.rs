@@ -172,14 +172,9 @@ async fn an_encrypted_redis_is_verified_and_shown_a_certificate() {
 
 #[tokio::test]
 async fn a_cluster_is_served() {
-    let cluster = Redis::start_cluster().await.unwrap();
-    let mut bench = Bench::probe().await.with(URL, &cluster.url());
-    bench.redis = cluster.into();
+    let bench = Bench::probe().await.on_cluster().await;
     let _ocean = bench.start().await;
-    for value in 1..=20 {
-        bench.add(&entry("A", value)).await;
-    }
-    let values = bench.values_until("A", 20).await;
-    assert_eq!(values, (1..=20).collect::<Vec<_>>());
+    bench.add(&entry("A", 1)).await;
+    assert_eq!(bench.values_until("A", 1).await, [1]);
     bench.until_drained().await;
 }
