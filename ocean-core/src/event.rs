@@ -15,6 +15,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use ocean_jq::{Document, ParseError, Value};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 /// Identifies an accepted event; later events have larger ids.
 ///
@@ -61,22 +62,42 @@ impl FromStr for EventId {
 /// assert_eq!(headers.get("x-github-event"), Some("push"));
 /// assert_eq!(headers.get("X-Tag"), Some("a"), "the first of a repeated header");
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(Arc<[(Box<str>, Box<str>)]>);
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers(Option<Arc<Packed>>);
+
+/// Headers in two allocations, however many there are: they are made on one thread and freed on
+/// another, event by event.
+#[derive(PartialEq, Eq)]
+struct Packed {
+    /// Names and values, one after the other.
+    text: Box<str>,
+    /// Where each name and its value end in it.
+    ends: SmallVec<[(u32, u32); 16]>,
+}
 
 impl Headers {
     /// Headers of these names and values.
     pub fn new<N, V>(entries: impl IntoIterator<Item = (N, V)>) -> Self
     where
         N: AsRef<str>,
-        V: Into<Box<str>>,
+        V: AsRef<str>,
     {
-        Self(
-            entries
-                .into_iter()
-                .map(|(name, value)| (name.as_ref().to_ascii_lowercase().into(), value.into()))
-                .collect(),
-        )
+        let mut text = String::with_capacity(512);
+        let mut ends = SmallVec::new();
+        for (name, value) in entries {
+            let start = text.len();
+            text.push_str(name.as_ref());
+            text[start..].make_ascii_lowercase();
+            let name_end = text.len();
+            text.push_str(value.as_ref());
+            let end = |end| u32::try_from(end).expect("a request's headers have less than 4 GiB");
+            ends.push((end(name_end), end(text.len())));
+        }
+        if ends.is_empty() {
+            return Self::default();
+        }
+        let text = text.into_boxed_str();
+        Self(Some(Arc::new(Packed { text, ends })))
     }
 
     /// The first value of the header, whatever the case of `name`.
@@ -88,7 +109,16 @@ impl Headers {
 
     /// Names and values, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
+        let packed = self.0.as_deref().into_iter();
+        packed.flat_map(|Packed { text, ends }| {
+            let mut start = 0;
+            ends.iter().map(move |&(name_end, value_end)| {
+                let (name_end, value_end) = (name_end as usize, value_end as usize);
+                let header = (&text[start..name_end], &text[name_end..value_end]);
+                start = value_end;
+                header
+            })
+        })
     }
 
     /// The headers but those that [carry secrets](Self::carries_secret); they are removed rather
@@ -105,13 +135,7 @@ impl Headers {
         if !self.iter().any(|(name, _)| Self::carries_secret(name)) {
             return self.clone();
         }
-        Self(
-            self.0
-                .iter()
-                .filter(|(name, _)| !Self::carries_secret(name))
-                .cloned()
-                .collect(),
-        )
+        Self::new(self.iter().filter(|(name, _)| !Self::carries_secret(name)))
     }
 
     /// Whether a header of this name, in lower case, carries a credential in clear: `authorization`
@@ -131,6 +155,12 @@ impl Headers {
             "credential",
         ];
         ENDINGS.iter().any(|ending| name.ends_with(ending))
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 

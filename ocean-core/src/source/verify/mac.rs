@@ -6,12 +6,16 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
+use smallvec::{SmallVec, smallvec};
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::{Encoding, RawRequest, Unverified};
 
 /// The signatures in a header are compared one by one; an attacker must not choose how many.
 const MAX_SIGNATURES: usize = 16;
+
+/// A signature's bytes; none is longer than that of SHA-512.
+type Signature = SmallVec<[u8; 64]>;
 
 /// The hash function of an HMAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +56,7 @@ impl Keys {
 
     /// Whether one of `signatures` is that of `parts`, one after another, under one of the keys.
     /// Compares all with all, so that the time does not tell which came close.
-    pub(super) fn match_any(&self, parts: &[&[u8]], signatures: &[Vec<u8>]) -> bool {
+    pub(super) fn match_any(&self, parts: &[&[u8]], signatures: &[impl AsRef<[u8]>]) -> bool {
         match self {
             Self::Sha1(keys) => match_any(keys, parts, signatures),
             Self::Sha256(keys) => match_any(keys, parts, signatures),
@@ -73,14 +77,14 @@ fn key<M: Mac + KeyInit>(secret: &[u8]) -> M {
     M::new_from_slice(secret).expect("an HMAC key may have any length")
 }
 
-fn match_any<M: Mac + Clone>(keys: &[M], parts: &[&[u8]], signatures: &[Vec<u8>]) -> bool {
+fn match_any<M: Mac + Clone>(keys: &[M], parts: &[&[u8]], signatures: &[impl AsRef<[u8]>]) -> bool {
     let mut found = Choice::from(0);
     for key in keys {
         let mut mac = key.clone();
         parts.iter().for_each(|part| mac.update(part));
         let expected = mac.finalize().into_bytes();
         for signature in signatures {
-            found |= expected.as_slice().ct_eq(signature);
+            found |= expected.as_slice().ct_eq(signature.as_ref());
         }
     }
     found.into()
@@ -103,7 +107,7 @@ impl Signatures {
     /// write them; one that matches is enough.
     pub(super) fn verify(&self, request: &RawRequest<'_>) -> Result<(), Unverified> {
         let text = request.required(self.header)?;
-        let signatures: Vec<_> = text
+        let signatures: SmallVec<[_; 1]> = text
             .split(',')
             .filter_map(|written| self.decode(written.trim()))
             .take(MAX_SIGNATURES)
@@ -119,7 +123,7 @@ impl Signatures {
     }
 
     /// The signature's bytes; `None` if they are too few, too many or not encoded as declared.
-    fn decode(&self, written: &str) -> Option<Vec<u8>> {
+    fn decode(&self, written: &str) -> Option<Signature> {
         let digits = match written.strip_prefix(self.prefix) {
             Some(digits) => digits,
             None if self.prefix_optional => written,
@@ -131,11 +135,12 @@ impl Signatures {
             Encoding::Base64 => false,
             Encoding::HexOrBase64 => digits.len() == 2 * length,
         };
-        let bytes = if hexadecimal {
-            hex::decode(digits).ok()?
-        } else {
-            BASE64_STANDARD.decode(digits).ok()?
-        };
-        (bytes.len() == length).then_some(bytes)
+        if hexadecimal {
+            let mut bytes: Signature = smallvec![0; length];
+            hex::decode_to_slice(digits, &mut bytes).ok()?;
+            return Some(bytes);
+        }
+        let bytes = BASE64_STANDARD.decode(digits).ok()?;
+        (bytes.len() == length).then(|| bytes.into())
     }
 }
