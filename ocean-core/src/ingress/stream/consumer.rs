@@ -131,6 +131,9 @@ impl Consumer {
         entries: Vec<Entry>,
         connection: &mut Connection,
     ) -> Result<(), StreamError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
         let mut batch = Vec::with_capacity(entries.len());
         for entry in entries {
             let events = match entry.is_deleted() {
