@@ -25,6 +25,16 @@ impl FromRedisValue for Entry {
 }
 
 impl Entry {
+    #[cfg(test)]
+    pub(super) fn of(id: &str, fields: &[(&str, &str)]) -> Self {
+        let bytes = |text: &str| text.as_bytes().to_vec();
+        let fields = fields.iter().map(|(n, v)| (bytes(n), bytes(v)));
+        Self {
+            id: id.to_owned(),
+            fields: fields.collect(),
+        }
+    }
+
     /// Whether nothing is left of it but its id.
     pub(super) fn is_deleted(&self) -> bool {
         self.fields.is_empty()
@@ -101,12 +111,7 @@ mod tests {
     use super::*;
 
     fn entry(fields: &[(&str, &str)]) -> Entry {
-        let bytes = |text: &str| text.as_bytes().to_vec();
-        let fields = fields.iter().map(|(n, v)| (bytes(n), bytes(v)));
-        Entry {
-            id: "1700000000000-0".to_owned(),
-            fields: fields.collect(),
-        }
+        Entry::of("1700000000000-0", fields)
     }
 
     #[test]
