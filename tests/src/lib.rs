@@ -6,4 +6,5 @@ pub mod load;
 pub mod port;
 pub mod probe;
 pub mod process;
+pub mod redis;
 pub mod stand_in;

@@ -16,13 +16,32 @@ use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
     sync::watch,
-    time::timeout,
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{port::Port, stand_in::StandIn};
 
 /// How long anything may take before a test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often something is looked at that is waited for.
+pub const GLANCE: Duration = Duration::from_millis(10);
+
+/// Looks until there is a result; fails with the last reason once patience ends.
+pub async fn until<T>(
+    what: &str,
+    mut look: impl AsyncFnMut() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match look().await {
+            Err(_) if Instant::now() < deadline => sleep(GLANCE).await,
+            result => {
+                return result.with_context(|| format!("after {PATIENCE:?} still not so: {what}"));
+            }
+        }
+    }
+}
 
 /// The settings of a process.
 #[derive(Clone, Debug, Default)]

@@ -12,4 +12,5 @@ mod github;
 mod guide;
 mod house;
 mod jira;
+mod stream;
 mod support;

@@ -340,7 +340,11 @@ impl Server {
 }
 
 fn info(options: &StreamOptions) -> RedisResult<ConnectionInfo> {
-    let info = options.url.as_str().into_connection_info()?;
+    let mut url = options.url.as_str().to_owned();
+    if options.tls.is_some() && options.url.scheme() == "redis" {
+        url.replace_range(.."redis".len(), "rediss");
+    }
+    let info = url.into_connection_info()?;
     let mut settings = info.redis_settings().clone();
     settings = settings.set_protocol(ProtocolVersion::RESP2);
     if let Some(username) = &options.username {

@@ -25,7 +25,8 @@ use crate::{
 
 /// The least pause before anything is tried again.
 const SHORT_PAUSE: Duration = Duration::from_millis(100);
-/// The pause before the queue is asked again when it does not say for how long.
+/// The longest pause before the queue is asked again. What it tells senders is for those far away,
+/// who cannot look every second.
 const QUEUE_PAUSE: Duration = Duration::from_secs(1);
 /// How long one entry may hold up those behind it because its sender cannot be verified now.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -186,7 +187,7 @@ impl Consumer {
                     | QueueError::Failing { retry_after, .. } => retry_after,
                     _ => QUEUE_PAUSE,
                 };
-                sleep(pause.max(SHORT_PAUSE)).await;
+                sleep(pause.clamp(SHORT_PAUSE, QUEUE_PAUSE)).await;
                 // Nobody else may take them for stuck.
                 connection.hold(&ids).await?;
             }
@@ -315,7 +316,7 @@ impl Consumer {
 ///
 /// The gateway splits arrays into entries that all have the headers of the request, so an id in a
 /// header is as good as none where the source takes arrays, or where nothing shows that the body is
-/// whole.
+/// as it was sent.
 fn named(
     event: WebhookEvent,
     entry: &Entry,
@@ -323,7 +324,8 @@ fn named(
     index: Option<usize>,
 ) -> WebhookEvent {
     let in_header = matches!(source.source().delivery, Some(Locator::Header(_)));
-    let may_be_split = source.source().arrays || !source.covers_body();
+    let is_whole = source.covers_body() || entry.has_declared_length();
+    let may_be_split = source.source().arrays || !is_whole;
     if event.delivery().is_some() && !(in_header && may_be_split) {
         return event;
     }
@@ -440,17 +442,22 @@ mod tests {
         let by_header = token().delivery(Locator::header("x-id"));
         let of_arrays = || by_header.clone().arrays();
         let by_pointer = token().arrays().delivery(Locator::pointer("/id"));
-        for (source, expected) in [
+        let whole = (
+            "headers",
+            r#"{"X-Webhook-Key": "t0k3n", "X-Id": "d1", "Content-Length": "13"}"#,
+        );
+        for (source, headers, expected) in [
             // The token says nothing about the body, which may be a part.
-            (by_header.clone(), ["e1"].as_slice()),
-            (of_arrays(), &["e1"]),
-            (by_pointer, &["own"]),
-            (token(), &["e1"]),
+            (by_header.clone(), HEADERS, ["e1"].as_slice()),
+            (by_header.clone(), whole, &["d1"]),
+            (of_arrays(), whole, &["e1"]),
+            (by_pointer, HEADERS, &["own"]),
+            (token(), whole, &["e1"]),
         ] {
             let consumer = consumer(vec![source]);
             let fields = [
                 PATH,
-                HEADERS,
+                headers,
                 ("eventId", "e1"),
                 ("payload", r#"{"id": "own"}"#),
             ];

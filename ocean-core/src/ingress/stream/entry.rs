@@ -84,6 +84,13 @@ impl Entry {
         Ok(headers)
     }
 
+    /// Whether the body is as long as its sender has declared it.
+    pub(super) fn has_declared_length(&self) -> bool {
+        let headers = self.headers().unwrap_or_default();
+        let mut lengths = headers.iter().filter(|(name, _)| name == "content-length");
+        lengths.any(|(_, text)| text.parse() == Ok(self.payload().len()))
+    }
+
     /// What tells it from all others: the gateway's id, or the stream's for gateways that give none.
     pub(super) fn delivery(&self) -> Box<str> {
         match self.field("eventId") {

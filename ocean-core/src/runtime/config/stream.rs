@@ -33,7 +33,8 @@ impl Reader<'_> {
         let key = self.stream_key(identity.base_url).unwrap_or_default();
         let host = rustix::system::uname();
         let host = host.nodename().to_string_lossy();
-        let tls = self.stream_tls();
+        let url = self.stream_url();
+        let tls = self.stream_tls(url.scheme() == "rediss");
         let username = self.text("OCEAN__LIVE_EVENTS__REDIS__USERNAME");
         let password = self.text("OCEAN__LIVE_EVENTS__REDIS__PASSWORD");
         if username.is_some() && password.is_none() {
@@ -43,7 +44,7 @@ impl Reader<'_> {
             );
         }
         Some(StreamOptions {
-            url: self.stream_url(tls.is_some()),
+            url,
             username,
             password,
             tls,
@@ -94,24 +95,13 @@ impl Reader<'_> {
         id.map(|id| format!("{id}/live-events/raw/event-stream"))
     }
 
-    /// Its scheme must say the same as `ENABLE_TLS`, as upstream demands: one that is not meant could
-    /// send a password in clear.
-    fn stream_url(&mut self, tls: bool) -> Url {
-        let name = "OCEAN__LIVE_EVENTS__REDIS__URL";
-        let expected = if tls { "rediss" } else { "redis" };
-        let url = self.parsed(name, |text| {
+    fn stream_url(&mut self) -> Url {
+        let url = self.parsed("OCEAN__LIVE_EVENTS__REDIS__URL", |text| {
             let url = Url::parse(text).ok().filter(Url::has_host);
-            match url {
-                Some(url) if url.scheme() == expected => Ok(url),
-                Some(url) if matches!(url.scheme(), "redis" | "rediss") => Err(format!(
-                    "begins with {}://, which needs OCEAN__LIVE_EVENTS__REDIS__ENABLE_TLS={}",
-                    url.scheme(),
-                    !tls
-                )),
-                _ => Err("is not an address such as redis://localhost:6379".to_owned()),
-            }
+            url.filter(|url| matches!(url.scheme(), "redis" | "rediss"))
+                .ok_or_else(|| "is not an address such as redis://localhost:6379".to_owned())
         });
-        url.unwrap_or_else(|| Url::parse("redis://localhost:6379").expect("a valid URL"))
+        url.unwrap_or_else(|| Url::parse("redis://localhost").expect("a valid URL"))
     }
 
     fn stream_ttl(&mut self) -> Option<Duration> {
@@ -124,7 +114,9 @@ impl Reader<'_> {
         Some(self.pause(name))
     }
 
-    fn stream_tls(&mut self) -> Option<StreamTls> {
+    /// Encryption, if the address or its setting asks for it: a password must not go in clear because
+    /// one of them was forgotten.
+    fn stream_tls(&mut self, is_in_url: bool) -> Option<StreamTls> {
         let authority = self.pem("OCEAN__LIVE_EVENTS__REDIS__CA");
         let certificate = self.pem("OCEAN__LIVE_EVENTS__REDIS__CERT");
         let key = self.pem("OCEAN__LIVE_EVENTS__REDIS__PRIVATE_KEY");
@@ -134,7 +126,7 @@ impl Reader<'_> {
                  belong together: set both or none",
             );
         }
-        let is_wanted = self.flag("OCEAN__LIVE_EVENTS__REDIS__ENABLE_TLS");
+        let is_wanted = self.flag("OCEAN__LIVE_EVENTS__REDIS__ENABLE_TLS") || is_in_url;
         if !is_wanted && (authority.is_some() || certificate.is_some()) {
             self.problems.add(
                 "`OCEAN__LIVE_EVENTS__REDIS__CA` and `OCEAN__LIVE_EVENTS__REDIS__CERT` have no use \

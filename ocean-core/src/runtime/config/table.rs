@@ -207,7 +207,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting(
         "OCEAN__LIVE_EVENTS__REDIS__ENABLE_TLS",
         Some("false"),
-        "encrypt the connection to Redis",
+        "encrypt the connection to Redis, as `rediss` in its address does",
     ),
     setting(
         "OCEAN__LIVE_EVENTS__REDIS__CA",
