@@ -60,8 +60,12 @@ impl Entry {
 
     /// The body as received.
     pub(super) fn payload(&self) -> Bytes {
+        Bytes::copy_from_slice(self.payload_bytes())
+    }
+
+    fn payload_bytes(&self) -> &[u8] {
         // Upstream takes an entry without payload for one of an empty object.
-        Bytes::copy_from_slice(self.field("payload").unwrap_or(b"{}"))
+        self.field("payload").unwrap_or(b"{}")
     }
 
     /// The headers, names in lower case and in order.
@@ -88,7 +92,7 @@ impl Entry {
     pub(super) fn has_declared_length(&self) -> bool {
         let headers = self.headers().unwrap_or_default();
         let mut lengths = headers.iter().filter(|(name, _)| name == "content-length");
-        lengths.any(|(_, text)| text.parse() == Ok(self.payload().len()))
+        lengths.any(|(_, text)| text.parse() == Ok(self.payload_bytes().len()))
     }
 
     /// What tells it from all others: the gateway's id, or the stream's for gateways that give none.
