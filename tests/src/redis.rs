@@ -336,8 +336,10 @@ impl Entry {
         let now = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .expect("it is after 1970");
+        let payload = payload.into();
+        let length = payload.len().to_string();
         let fields = [
-            ("payload", payload.into()),
+            ("payload", payload),
             ("webhookPath", path.to_owned()),
             ("queuedAt", now.as_nanos().to_string()),
             ("eventId", format!("{:032x}", fastrand::u128(..))),
@@ -347,6 +349,7 @@ impl Entry {
             fields: fields.into(),
         }
         .header("Accept-Encoding", "gzip")
+        .header("Content-Length", &length)
         .header("Content-Type", "application/json")
     }
 

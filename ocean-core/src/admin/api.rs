@@ -107,7 +107,7 @@ impl Api {
             ["events", id] => self.event(id.to_owned()).await,
             ["events", id, "replay"] => self.operate(Action::Replay(vec![parse_id(id)?])).await,
             ["dead"] => {
-                let states = vec![EventState::Dead];
+                let states = vec![EventState::Dead, EventState::Refused];
                 let filter = query.filter()?;
                 self.events(Filter { states, ..filter }).await
             }

@@ -23,7 +23,7 @@ mod refusal;
 mod routes;
 mod server;
 mod standin;
-pub mod stream;
+pub(crate) mod stream;
 
 pub use dry::{Verdict, receive};
 pub use health::Check;

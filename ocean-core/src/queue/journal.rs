@@ -101,6 +101,9 @@ pub enum EventState {
     Superseded,
     /// A dead letter that an operator gave up for good.
     Discarded,
+    /// It came without a sender who could be told that it is refused, so it is kept with the reason,
+    /// as long as finished events are. It never runs, and is not replayed: nobody vouches for it.
+    Refused,
 }
 
 /// One line of a list of events.

@@ -281,7 +281,7 @@ impl Inner {
             self.deliveries.insert(key, id);
         }
         let state = match &new.refused {
-            Some(_) => EventState::Dead,
+            Some(_) => EventState::Refused,
             None if new.lanes.is_empty() => EventState::Ignored,
             None => EventState::Pending,
         };
@@ -301,13 +301,12 @@ impl Inner {
                 replayed_as: None,
             },
         );
-        match state {
-            EventState::Dead => return Receipt::Dead(id),
-            EventState::Ignored => {
-                self.finished.push_back(id);
-                return Receipt::Ignored(id);
-            }
-            _ => {}
+        if state != EventState::Pending {
+            self.finished.push_back(id);
+            return match state {
+                EventState::Refused => Receipt::Refused(id),
+                _ => Receipt::Ignored(id),
+            };
         }
         self.pending_bytes += bytes;
         let pending = Pending {
@@ -397,8 +396,8 @@ impl Inner {
         {
             return ActionOutcome::Refused(reason.clone());
         }
-        if entry.state == EventState::Dead && entry.lanes.is_empty() {
-            return ActionOutcome::Refused(super::operate::REFUSED_AT_ONCE.into());
+        if entry.state == EventState::Refused {
+            return ActionOutcome::Refused(super::operate::REFUSED.into());
         }
         if self.pending_bytes + bytes_of(&entry.event) > options.max_pending_bytes {
             return ActionOutcome::Refused(full(options.max_pending_bytes));

@@ -82,7 +82,7 @@ pub struct NewEvent {
     pub lanes: Lanes,
     /// The event this one repeats on an operator's request; it then is exempt from deduplication.
     pub replay_of: Option<EventId>,
-    /// Why it can never be run, if so: it then becomes a dead letter at once, whatever its lanes.
+    /// Why it must never run, if so: it is only recorded then, whatever its lanes.
     pub refused: Option<Box<str>>,
 }
 
@@ -97,8 +97,8 @@ impl NewEvent {
         }
     }
 
-    /// An event whose sender cannot be told that it is refused for this reason, so that it is kept
-    /// as a dead letter.
+    /// An event that is refused for this reason, and whose sender cannot be told: it is recorded as
+    /// [`EventState::Refused`].
     pub fn refused(event: WebhookEvent, reason: impl Into<Box<str>>) -> Self {
         Self {
             refused: Some(reason.into()),
@@ -118,15 +118,16 @@ pub enum Receipt {
     Ignored(EventId),
     /// The same delivery was accepted before, under this id.
     Duplicate(EventId),
-    /// It became a dead letter at once, as [`NewEvent::refused`] asks.
-    Dead(EventId),
+    /// It was recorded as refused, as [`NewEvent::refused`] asks.
+    Refused(EventId),
 }
 
 impl Receipt {
     /// The id under which the event is kept.
     pub fn id(self) -> EventId {
-        let (Self::Stored(id) | Self::Ignored(id) | Self::Duplicate(id) | Self::Dead(id)) = self;
-        id
+        match self {
+            Self::Stored(id) | Self::Ignored(id) | Self::Duplicate(id) | Self::Refused(id) => id,
+        }
     }
 }
 

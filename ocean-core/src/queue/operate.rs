@@ -60,8 +60,8 @@ pub enum ActionOutcome {
 pub(super) const UNKNOWN: &str = "there is no such event";
 pub(super) const STILL_PENDING: &str = "it is still pending";
 pub(super) const NOT_DEAD: &str = "it is not a dead letter";
-pub(super) const REFUSED_AT_ONCE: &str =
-    "it was refused before anything ran; mend the cause and have it sent again";
+pub(super) const REFUSED: &str =
+    "it was refused, and nobody vouches for it; mend the cause and have it sent again";
 pub(super) const NO_BODY: &str = "its body was removed by retention";
 pub(super) const NO_DEAD_BODY: &str =
     "its body was removed because dead letters took up more than is allowed";

@@ -51,7 +51,7 @@ pub(crate) async fn serve<I: Integration>(
     let mut signalled = stop_signal()?;
     let settings = &prepared.settings;
     // Before anything is open: it may take a while, and fail.
-    let stream = match settings.stream.clone().filter(|_| settings.live_events) {
+    let stream = match settings.stream.clone() {
         None => None,
         Some(options) => tokio::select! {
             stream = Stream::open(options) => Some(stream?),
@@ -228,7 +228,7 @@ fn doors<I: Integration>(
     let stream = stream.map(|stream| (stream, StreamParts::from(&parts)));
     let addresses = ingress::serve(parts, supervisor)?;
     if let Some((stream, parts)) = stream {
-        info!(%stream, "Reading events from Redis.");
+        info!(stream = %stream.options(), "Reading events from Redis.");
         supervisor.spawn("stream", stream.consume(parts, supervisor.shutdown()));
     }
     addresses

@@ -160,6 +160,12 @@ impl CheckedSource {
         self.verifier.is_some()
     }
 
+    /// Whether a sender is believed only with the body as it was sent.
+    pub(crate) fn covers_body(&self) -> bool {
+        let verification = self.source.verification.as_ref();
+        self.is_verified() && verification.is_some_and(Verification::covers_body)
+    }
+
     /// Checks the sender. Immediate for all schemes but custom ones.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ impl StreamMetrics {
         };
         registry.register(
             "events",
-            "Events of a Redis stream made durable, by outcome: ok, duplicate, ignored or dead",
+            "Events of a Redis stream made durable, by outcome: ok, duplicate, ignored or refused",
             metrics.events.clone(),
         );
         registry.register(
@@ -59,33 +59,46 @@ impl StreamMetrics {
             Receipt::Stored(_) => "ok",
             Receipt::Duplicate(_) => "duplicate",
             Receipt::Ignored(_) => "ignored",
-            Receipt::Dead(_) => "dead",
+            Receipt::Refused(_) => "refused",
         };
         self.events.get_or_create(&Outcome { outcome }).inc();
     }
 
-    /// An entry becomes a dead letter; five a second are logged.
+    /// An entry is refused; five a second are logged.
     pub(crate) fn refused(&self, reason: &str) {
         if let Some(suppressed) = self.flood.admit("refused", Instant::now()) {
             let suppressed = (suppressed > 0).then_some(suppressed);
             warn!(
                 reason,
-                suppressed, "Entry of the stream refused; it is a dead letter."
+                suppressed, "Entry of the stream refused; `dead list` shows it."
             );
         }
     }
 
     /// Entries wait in Redis until something else works.
-    pub(crate) fn waits(&self, reason: &str) {
+    pub(crate) fn waits(&self, reason: &dyn fmt::Display) {
         if let Some(suppressed) = self.flood.admit("waits", Instant::now()) {
             let suppressed = (suppressed > 0).then_some(suppressed);
-            warn!(reason, suppressed, "The stream waits.");
+            warn!(%reason, suppressed, "The stream waits.");
         }
     }
 
-    /// An entry cannot be stored and stays in Redis.
+    /// An entry cannot be stored now and stays in Redis.
     pub(crate) fn left(&self, entry: &str, problem: &dyn fmt::Display) {
         error!(entry, %problem, "Entry of the stream left in Redis; it is tried again later.");
+    }
+
+    /// Redis does not let us look after what others left.
+    pub(crate) fn no_upkeep(&self, problem: &dyn fmt::Display) {
+        warn!(%problem, "Entries that are stuck with other consumers cannot be looked after.");
+    }
+
+    /// Entries were given to a consumer while it was removed.
+    pub(crate) fn dropped(&self, entries: u64) {
+        error!(
+            entries,
+            "Entries of the stream are with no consumer any more; they stay in Redis, unread."
+        );
     }
 
     /// Entries were taken over.

@@ -4,7 +4,7 @@
 
 const REFRESH_MS = 2000;
 const BODY_LIMIT = 200000;
-const STATES = ["pending", "done", "dead", "ignored", "superseded", "discarded"];
+const STATES = ["pending", "done", "dead", "ignored", "superseded", "discarded", "refused"];
 const TABS = [
   ["events", "Events"],
   ["dead", "Dead letters"],
@@ -268,7 +268,7 @@ async function open(id) {
     detail(
       h("h2", null, event.name || "Event"),
       h("dl", null, facts.map(([name, value]) => [h("dt", null, name), h("dd", null, value)])),
-      h("p", null, event.state !== "pending" && event.body_kept && replayButton(event), " ", event.state === "dead" && discardButton(event)),
+      h("p", null, event.state !== "pending" && event.state !== "refused" && event.body_kept && replayButton(event), " ", event.state === "dead" && discardButton(event)),
       h("h3", null, "Story"), story(event),
       h("h3", null, event.body == null ? "Body" : `Body, ${bytes(new TextEncoder().encode(event.body).length)}`),
       event.body == null ? h("p", { class: "faint" }, "Removed by retention.") : h("pre", null, pretty(event.body)),

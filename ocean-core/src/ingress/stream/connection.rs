@@ -3,9 +3,9 @@
 use std::{fmt, time::Duration};
 
 use redis::{
-    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionInfo, FromRedisValue,
-    IntoConnectionInfo as _, Pipeline, ProtocolVersion, RedisError, RedisResult, TlsCertificates,
-    TlsMode, Value, aio::MultiplexedConnection, cluster::ClusterClientBuilder,
+    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionInfo, ErrorKind, FromRedisValue,
+    IntoConnectionInfo as _, Pipeline, ProtocolVersion, RedisError, RedisResult, ServerErrorKind,
+    TlsCertificates, TlsMode, Value, aio::MultiplexedConnection, cluster::ClusterClientBuilder,
     cluster_async::ClusterConnection, streams::StreamInfoConsumersReply,
 };
 
@@ -40,9 +40,32 @@ pub(super) enum StreamError {
     /// The consumer group is gone and has to be made again.
     #[error("the consumer group is gone")]
     NoGroup,
-    /// Anything else.
-    #[error("{0}")]
+    /// Anything else. The error is no source of this one: of an answer that cannot be read it shows
+    /// the whole, payloads included.
+    #[error("{}", describe(.0))]
     Redis(RedisError),
+}
+
+impl StreamError {
+    /// Whether Redis refuses the command as such, while others may go on.
+    pub(super) fn is_refusal(&self) -> bool {
+        let Self::Redis(error) = self else {
+            return false;
+        };
+        matches!(
+            error.kind(),
+            ErrorKind::Server(ServerErrorKind::ResponseError | ServerErrorKind::NoPerm)
+        )
+    }
+}
+
+fn describe(error: &RedisError) -> String {
+    match error.kind() {
+        ErrorKind::Parse | ErrorKind::UnexpectedReturnType => {
+            "an answer of unexpected form".to_owned()
+        }
+        _ => error.to_string(),
+    }
 }
 
 impl From<RedisError> for StreamError {
@@ -64,6 +87,22 @@ pub(super) enum Read {
     New,
 }
 
+impl Read {
+    /// All that this consumer has not acknowledged, from the oldest on.
+    pub(super) fn all_own() -> Self {
+        Self::Own("0".to_owned())
+    }
+
+    /// What to read after a read of this that ended with `last`.
+    pub(super) fn behind(&self, last: Option<&Entry>) -> Self {
+        match (self, last) {
+            (Self::Own(_), Some(last)) => Self::Own(last.id.clone()),
+            // All that was left from before is through.
+            (Self::Own(_), None) | (Self::New, _) => Self::New,
+        }
+    }
+}
+
 /// Entries that were taken over from their consumers.
 #[derive(Debug)]
 pub(super) struct Claimed {
@@ -79,16 +118,33 @@ impl Connection {
     /// Redis cannot be reached or does not let us in.
     pub(super) async fn open(options: &StreamOptions) -> Result<Self, StreamError> {
         let server = Server::connect(options).await?;
-        let mut connection = Self {
+        let mut connection = Self::of(server, options);
+        connection.try_acknowledging().await?;
+        connection.make_group(options.ttl).await?;
+        Ok(connection)
+    }
+
+    /// Connects as [`open`](Self::open) does, and makes nothing.
+    pub(super) async fn probe(options: &StreamOptions) -> Result<(), StreamError> {
+        let server = Server::connect(options).await?;
+        Self::of(server, options).try_acknowledging().await
+    }
+
+    fn of(server: Server, options: &StreamOptions) -> Self {
+        Self {
             server,
             key: options.key.clone(),
             group: options.group.clone(),
             consumer: options.consumer.clone(),
             block: options.block,
             read_count: options.read_count,
-        };
-        connection.make_group(options.ttl).await?;
-        Ok(connection)
+        }
+    }
+
+    /// Acknowledges what is not there: a user who may not would read the same entries again and
+    /// again.
+    async fn try_acknowledging(&mut self) -> Result<(), StreamError> {
+        self.acknowledge(&["0-0".to_owned()]).await
     }
 
     /// The group begins with the oldest entry there is: one that came before the group is an event
@@ -156,6 +212,16 @@ impl Connection {
         Ok(parsed(&mut parts)?)
     }
 
+    /// Begins anew to count the time that entries have been with this consumer.
+    pub(super) async fn hold(&mut self, ids: &[String]) -> Result<(), StreamError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut hold = redis::cmd("XCLAIM");
+        hold.arg(&self.key).arg(&self.group).arg(&self.consumer);
+        self.ask(hold.arg(0).arg(ids).arg("JUSTID")).await
+    }
+
     /// Acknowledges entries and removes them from the stream, all or none.
     pub(super) async fn acknowledge(&mut self, ids: &[String]) -> Result<(), StreamError> {
         if ids.is_empty() {
@@ -169,8 +235,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Removes consumers that have nothing to do and said nothing for `idle`.
-    pub(super) async fn forget_consumers(&mut self, idle: Duration) -> Result<(), StreamError> {
+    /// Removes consumers that have nothing to do and said nothing for `idle`. Returns how many
+    /// entries were given to one of them just then, and are nobody's now.
+    pub(super) async fn forget_consumers(&mut self, idle: Duration) -> Result<u64, StreamError> {
         let mut list = redis::cmd("XINFO");
         list.arg("CONSUMERS").arg(&self.key).arg(&self.group);
         let StreamInfoConsumersReply { consumers } = self.ask(&list).await?;
@@ -180,12 +247,13 @@ impl Connection {
             .into_iter()
             .filter(|consumer| consumer.pending == 0 && consumer.idle as u64 >= idle)
             .filter(|consumer| !is_ours(&consumer.name));
+        let mut dropped = 0;
         for consumer in gone.collect::<Vec<_>>() {
             let mut forget = redis::cmd("XGROUP");
             forget.arg("DELCONSUMER").arg(&self.key).arg(&self.group);
-            self.ask::<()>(forget.arg(&consumer.name)).await?;
+            dropped += self.ask::<u64>(forget.arg(&consumer.name)).await?;
         }
-        Ok(())
+        Ok(dropped)
     }
 
     async fn ask<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, StreamError> {
@@ -230,6 +298,8 @@ impl Server {
         let settings = info.redis_settings().clone();
         let mut cluster = ClusterClientBuilder::new([info])
             .use_protocol(ProtocolVersion::RESP2)
+            // A read that is repeated would not see what the first one was given.
+            .retries(0)
             .connection_timeout(CONNECT)
             .response_timeout(answer);
         if let Some(username) = settings.username() {
@@ -270,13 +340,11 @@ impl Server {
 }
 
 fn info(options: &StreamOptions) -> RedisResult<ConnectionInfo> {
-    let scheme = if options.tls.is_some() {
-        "rediss"
-    } else {
-        "redis"
-    };
-    let (_, rest) = options.url.as_str().split_once(':').unwrap_or_default();
-    let info = format!("{scheme}:{rest}").into_connection_info()?;
+    let mut url = options.url.as_str().to_owned();
+    if options.tls.is_some() && options.url.scheme() == "redis" {
+        url.replace_range(.."redis".len(), "rediss");
+    }
+    let info = url.into_connection_info()?;
     let mut settings = info.redis_settings().clone();
     settings = settings.set_protocol(ProtocolVersion::RESP2);
     if let Some(username) = &options.username {

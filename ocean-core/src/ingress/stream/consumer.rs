@@ -1,13 +1,9 @@
 //! Reads entries, stores their events, acknowledges them; again and again.
 
-use std::{
-    panic::AssertUnwindSafe,
-    sync::atomic::AtomicUsize,
-    time::{Duration, Instant},
-};
+use std::{panic::AssertUnwindSafe, sync::atomic::AtomicUsize, time::Duration};
 
 use futures_util::FutureExt as _;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{
     Status, StreamOptions, StreamParts, Upkeep,
@@ -17,20 +13,25 @@ use super::{
 use crate::{
     event::{EventParts, Headers, WebhookEvent, query_without_secrets},
     failpoint,
+    future::BoxFuture,
     ingress::{
         intake::{Arrival, Intake},
         reader::Buffered,
         refusal::Refusal,
     },
     queue::{NewEvent, QueueError},
-    source::CheckedSource,
+    source::{CheckedSource, Locator},
 };
 
-/// The longest pause before the queue is asked again. What it tells senders is for those far away,
-/// who cannot look every second.
-const PAUSE: Duration = Duration::from_secs(1);
 /// The least pause before anything is tried again.
 const SHORT_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause before the queue is asked again. What it tells senders is for those far away,
+/// who cannot look every second.
+const QUEUE_PAUSE: Duration = Duration::from_secs(1);
+/// How long one entry may hold up those behind it because its sender cannot be verified now.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Signs of a refused entry's path that are kept: it comes from a stranger.
+const LONGEST_PATH: usize = 200;
 
 /// The one that reads.
 pub(super) struct Consumer {
@@ -70,33 +71,29 @@ impl Consumer {
             };
             sleep(pause).await;
             connection = Connection::open(&self.options).await;
-            if connection.is_ok() {
-                self.parts.telemetry.stream.regained();
-                self.status.set(None);
-            }
         }
     }
 
     /// Reads as long as the connection lasts, and returns why it does not.
     async fn read_on(&self, mut connection: Connection) -> StreamError {
-        let mut which = Read::Own("0".to_owned());
+        let mut which = Read::all_own();
         let mut kept_up = Instant::now();
         loop {
+            if kept_up.elapsed() >= self.options.upkeep.every {
+                if let Err(problem) = self.keep_up(&mut connection).await {
+                    return problem;
+                }
+                // Some may have become ours without our hearing of it, or were left.
+                which = Read::all_own();
+                kept_up = Instant::now();
+            }
             let read = async {
                 let entries = connection.read(&which).await?;
-                which = match (&which, entries.last()) {
-                    // All that was left from before is through.
-                    (_, None) | (Read::New, _) => Read::New,
-                    (Read::Own(_), Some(last)) => Read::Own(last.id.clone()),
-                };
-                self.take_in(entries, &mut connection).await?;
-                if let Some(upkeep) = self.options.upkeep
-                    && kept_up.elapsed() >= upkeep.every
-                {
-                    self.keep_up(upkeep, &mut connection).await?;
-                    kept_up = Instant::now();
+                if self.status.set(None) {
+                    self.parts.telemetry.stream.regained();
                 }
-                Ok(())
+                which = which.behind(entries.last());
+                self.take_in(entries, &mut connection).await
             };
             if let Err(problem) = read.await {
                 return problem;
@@ -104,83 +101,147 @@ impl Consumer {
         }
     }
 
-    /// Takes over what is stuck elsewhere, and removes consumers that are gone.
-    async fn keep_up(
-        &self,
-        upkeep: Upkeep,
-        connection: &mut Connection,
-    ) -> Result<(), StreamError> {
-        let mut next = Some("0-0".to_owned());
-        while let Some(start) = next {
-            let claimed = connection
-                .claim(upkeep.stuck_after, &start, upkeep.count)
-                .await?;
+    /// Takes over what is stuck elsewhere, and removes consumers that are gone. Where Redis does not
+    /// let us, reading goes on without.
+    async fn keep_up(&self, connection: &mut Connection) -> Result<(), StreamError> {
+        let Upkeep {
+            stuck_after,
+            count,
+            forget_after,
+            ..
+        } = self.options.upkeep;
+        let mut next = stuck_after.map(|after| (after, "0-0".to_owned()));
+        while let Some((after, start)) = next {
+            let claimed = match connection.claim(after, &start, count).await {
+                Err(problem) if problem.is_refusal() => {
+                    self.parts.telemetry.stream.no_upkeep(&problem);
+                    break;
+                }
+                claimed => claimed?,
+            };
             self.parts.telemetry.stream.claimed(claimed.entries.len());
             self.take_in(claimed.entries, connection).await?;
-            next = claimed.next;
+            next = claimed.next.map(|start| (after, start));
         }
-        if let Some(idle) = upkeep.forget_after {
-            connection.forget_consumers(idle).await?;
+        let Some(idle) = forget_after else {
+            return Ok(());
+        };
+        match connection.forget_consumers(idle).await {
+            Err(problem) if problem.is_refusal() => {
+                self.parts.telemetry.stream.no_upkeep(&problem);
+                Ok(())
+            }
+            Ok(0) => Ok(()),
+            Ok(lost) => {
+                self.parts.telemetry.stream.dropped(lost);
+                Ok(())
+            }
+            Err(problem) => Err(problem),
         }
-        Ok(())
     }
 
-    /// Stores the events of `entries` in one commit and acknowledges them.
-    async fn take_in(
-        &self,
+    /// Stores the events of `entries` in one commit and acknowledges them, however long it takes:
+    /// Redis keeps them until then. What cannot be stored now is left there.
+    fn take_in<'a>(
+        &'a self,
         entries: Vec<Entry>,
-        connection: &mut Connection,
-    ) -> Result<(), StreamError> {
-        if entries.is_empty() {
+        connection: &'a mut Connection,
+    ) -> BoxFuture<'a, Result<(), StreamError>> {
+        Box::pin(async move {
+            if entries.is_empty() {
+                return Ok(());
+            }
+            let metrics = &self.parts.telemetry.stream;
+            loop {
+                let (mut ids, mut events) = (Vec::with_capacity(entries.len()), Vec::new());
+                for entry in &entries {
+                    match self.events_of(entry).await {
+                        Ok(of_entry) => {
+                            events.extend(of_entry);
+                            ids.push(entry.id.clone());
+                        }
+                        Err(reason) => metrics.left(&entry.id, &reason),
+                    }
+                }
+                let problem = match self.store(events).await {
+                    Ok(()) => {
+                        failpoint::hit("stream.before_ack");
+                        return connection.acknowledge(&ids).await;
+                    }
+                    Err(problem) => problem,
+                };
+                match problem {
+                    // Together they are more than may be pending.
+                    QueueError::TooLarge { .. } if entries.len() > 1 => {
+                        for entry in entries {
+                            self.take_in(vec![entry], connection).await?;
+                        }
+                        return Ok(());
+                    }
+                    QueueError::TooLarge { .. } => {
+                        entries.iter().for_each(|it| metrics.left(&it.id, &problem));
+                        return Ok(());
+                    }
+                    _ => {}
+                }
+                metrics.waits(&problem);
+                let pause = match problem {
+                    QueueError::Full { retry_after, .. }
+                    | QueueError::Failing { retry_after, .. } => retry_after,
+                    _ => QUEUE_PAUSE,
+                };
+                sleep(pause.clamp(SHORT_PAUSE, QUEUE_PAUSE)).await;
+                // Nobody else may take them for stuck.
+                connection.hold(&ids).await?;
+            }
+        })
+    }
+
+    async fn store(&self, events: Vec<NewEvent>) -> Result<(), QueueError> {
+        if events.is_empty() {
             return Ok(());
         }
-        let mut batch = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let events = match entry.is_deleted() {
-                true => Vec::new(),
-                false => self.events_of(&entry).await,
-            };
-            batch.push((entry.id, events));
-        }
-        let all = batch.iter().flat_map(|(_, events)| events).cloned();
-        let mut stored: Vec<String> = Vec::with_capacity(batch.len());
-        if self.store(all.collect()).await.is_ok() {
-            stored.extend(batch.into_iter().map(|(id, _)| id));
-        } else {
-            // Together they are more than may be pending. What is too large by itself stays in Redis.
-            for (id, events) in batch {
-                match self.store(events).await {
-                    Ok(()) => stored.push(id),
-                    Err(problem) => self.parts.telemetry.stream.left(&id, &problem),
-                }
-            }
-        }
-        failpoint::hit("stream.before_ack");
-        connection.acknowledge(&stored).await
+        let receipts = self.parts.queue.accept(events).await?;
+        let metrics = &self.parts.telemetry.stream;
+        receipts.into_iter().for_each(|it| metrics.took_in(it));
+        Ok(())
     }
 
     // === Entries ===
 
-    /// The events of an entry; a dead letter, if that is what it must become.
-    async fn events_of(&self, entry: &Entry) -> Vec<NewEvent> {
+    /// The events of an entry; one that is refused, if that is what it is.
+    ///
+    /// # Errors
+    /// Why it cannot be told yet.
+    async fn events_of(&self, entry: &Entry) -> Result<Vec<NewEvent>, Refusal> {
+        if entry.is_deleted() {
+            return Ok(Vec::new());
+        }
+        let began = Instant::now();
         loop {
             // A panic of a processor's filter must not hold up the entries behind.
             let events = AssertUnwindSafe(self.intake(entry)).catch_unwind().await;
-            let refusal = match events.unwrap_or_else(|_| Err(Refusal::Internal.into())) {
-                Ok(events) => return events,
-                Err(refusal) => refusal,
+            let reason = match events.unwrap_or_else(|_| Err(Refusal::Internal.into())) {
+                Ok(events) => return Ok(events),
+                // A defect of ours: the event itself may be a good one.
+                Err(Unfit::Refused(Refusal::Internal)) => return Err(Refusal::Internal),
+                Err(Unfit::Refused(refusal)) => match refusal.retry_after() {
+                    Some(pause) if began.elapsed() + pause < LONGEST_WAIT => {
+                        self.parts.telemetry.stream.waits(&refusal);
+                        sleep(pause).await;
+                        continue;
+                    }
+                    Some(_) => return Err(refusal),
+                    None => refusal.to_string(),
+                },
+                Err(Unfit::Entry(reason)) => reason,
             };
-            if let Some(pause) = refusal.retry_after {
-                self.parts.telemetry.stream.waits(&refusal.reason);
-                sleep(pause).await;
-                continue;
-            }
-            self.parts.telemetry.stream.refused(&refusal.reason);
-            return vec![self.dead_letter(entry, &refusal.reason)];
+            self.parts.telemetry.stream.refused(&reason);
+            return Ok(vec![self.refused(entry, &reason)]);
         }
     }
 
-    async fn intake(&self, entry: &Entry) -> Result<Vec<NewEvent>, Refused> {
+    async fn intake(&self, entry: &Entry) -> Result<Vec<NewEvent>, Unfit> {
         let StreamParts {
             sources,
             router,
@@ -190,24 +251,29 @@ impl Consumer {
         } = &self.parts;
         let (path, query) = entry.path();
         let source = sources.iter().find(|source| **source.path() == *path);
-        let source =
-            source.ok_or_else(|| Refused::new(format!("no source has the path {path}")))?;
-        let headers = entry.headers().map_err(Refused::new)?;
+        let source = source.ok_or_else(|| {
+            let path = shown(&path);
+            Unfit::Entry(format!("no source has the path {path}"))
+        })?;
+        let headers = entry.headers().map_err(Unfit::Entry)?;
         let headers: Vec<_> = headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_bytes()))
             .collect();
-        let arrival = Arrival {
+        let now = clock.now();
+        let mut arrival = Arrival {
             headers: &headers,
             query: &query,
             body: entry.payload(),
-            received_at: entry.received_at(clock.now()),
+            // What a signature's age is measured by.
+            received_at: entry.received_at(now),
         };
         if arrival.body.len() > limits.max_body_bytes {
             let limit = limits.max_body_bytes;
             return Err(Refusal::TooLarge { limit }.into());
         }
         arrival.verify(source).await.map_err(Refusal::from)?;
+        arrival.received_at = now;
         let mut memory = Buffered::new(&self.buffered_bytes, limits.max_buffered_bytes);
         let events = match Intake::of(arrival, source, limits, &mut memory)? {
             Intake::Event(event) => vec![event],
@@ -218,99 +284,232 @@ impl Consumer {
         let many = events.len() > 1;
         let numbered = events.into_iter().enumerate();
         let events = numbered.map(|(index, event)| {
-            let event = self.name_delivery(event, entry, source, many.then_some(index));
+            let event = named(event, entry, source, many.then_some(index));
             let lanes = router.lanes_of(&event);
             NewEvent::new(event, lanes)
         });
         Ok(events.collect())
     }
 
-    /// The sender's id tells deliveries apart, unless the gateway has split an array: then all its
-    /// elements came with the same one.
-    fn name_delivery(
-        &self,
-        event: WebhookEvent,
-        entry: &Entry,
-        source: &CheckedSource,
-        index: Option<usize>,
-    ) -> WebhookEvent {
-        if event.delivery().is_some() && !source.source().arrays {
-            return event;
-        }
-        let id = entry.delivery();
-        event.with_delivery(match index {
-            Some(index) => format!("{id}:{index}").into(),
-            None => id,
-        })
-    }
-
-    fn dead_letter(&self, entry: &Entry, reason: &str) -> NewEvent {
+    /// The entry as an event that is recorded and never runs.
+    fn refused(&self, entry: &Entry, reason: &str) -> NewEvent {
         let (path, query) = entry.path();
+        let headers = entry.headers().unwrap_or_default();
+        // It may have been meant for any source.
+        let is_secret = |name: &str| {
+            let mut sources = self.parts.sources.iter();
+            Headers::carries_secret(name) || sources.any(|source| source.is_secret_header(name))
+        };
+        let public = headers.iter().filter(|(name, _)| !is_secret(name));
         let event = WebhookEvent::new(EventParts {
-            path: path.into(),
+            path: shown(&path).into(),
             delivery: Some(entry.delivery()),
-            received_at: entry.received_at(self.parts.clock.now()),
-            headers: Headers::new(entry.headers().unwrap_or_default()).without_secrets(),
+            received_at: self.parts.clock.now(),
+            headers: Headers::new(public.map(|(name, value)| (name, value))),
             query: query_without_secrets(&query).into(),
             body: entry.payload(),
             ..EventParts::default()
         });
         NewEvent::refused(event, reason)
     }
+}
 
-    // === The queue ===
-
-    /// Stores events, however long it takes: Redis keeps them until then.
-    ///
-    /// # Errors
-    /// They are larger than all that may be pending.
-    async fn store(&self, events: Vec<NewEvent>) -> Result<(), QueueError> {
-        if events.is_empty() {
-            return Ok(());
-        }
-        let metrics = &self.parts.telemetry.stream;
-        loop {
-            let problem = match self.parts.queue.accept(events.clone()).await {
-                Ok(receipts) => {
-                    receipts.into_iter().for_each(|it| metrics.took_in(it));
-                    return Ok(());
-                }
-                Err(problem) => problem,
-            };
-            let pause = match problem {
-                QueueError::TooLarge { .. } => return Err(problem),
-                QueueError::Full { retry_after, .. } | QueueError::Failing { retry_after, .. } => {
-                    retry_after
-                }
-                _ => PAUSE,
-            };
-            metrics.waits(&problem.to_string());
-            sleep(pause.clamp(SHORT_PAUSE, PAUSE)).await;
-        }
+/// The event with what tells its delivery from others: the sender's own id where that can be relied
+/// on, else the entry's.
+///
+/// The gateway splits arrays into entries that all have the headers of the request, so an id in a
+/// header is as good as none where the source takes arrays, or where nothing shows that the body is
+/// as it was sent.
+fn named(
+    event: WebhookEvent,
+    entry: &Entry,
+    source: &CheckedSource,
+    index: Option<usize>,
+) -> WebhookEvent {
+    let in_header = matches!(source.source().delivery, Some(Locator::Header(_)));
+    let is_whole = source.covers_body() || entry.has_declared_length();
+    let may_be_split = source.source().arrays || !is_whole;
+    if event.delivery().is_some() && !(in_header && may_be_split) {
+        return event;
     }
+    let id = entry.delivery();
+    event.with_delivery(match index {
+        Some(index) => format!("{id}:{index}").into(),
+        None => id,
+    })
 }
 
-/// Why an entry is not taken in.
-struct Refused {
-    reason: String,
-    /// When it may be, if waiting helps.
-    retry_after: Option<Duration>,
+/// A path as it may be shown.
+fn shown(path: &str) -> String {
+    path.escape_debug().take(LONGEST_PATH).collect()
 }
 
-impl Refused {
-    fn new(reason: String) -> Self {
-        Self {
-            reason,
-            retry_after: None,
-        }
-    }
+/// Why an entry is not taken in as it is.
+enum Unfit {
+    /// It is no entry that the gateway writes, or for nobody.
+    Entry(String),
+    /// The first door would refuse it as well.
+    Refused(Refusal),
 }
 
-impl From<Refusal> for Refused {
+impl From<Refusal> for Unfit {
     fn from(refusal: Refusal) -> Self {
-        Self {
-            retry_after: refusal.retry_after(),
-            reason: refusal.to_string(),
+        Self::Refused(refusal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        clock::Clock,
+        ingress::{Limits, Router},
+        lane::Lanes,
+        queue::memory::{MemoryOptions, MemoryQueue},
+        source::{
+            RawRequest, Secret, Source, SourceSettings, Unverified, Verification, Verify,
+            check_sources,
+        },
+        telemetry::Telemetry,
+    };
+
+    /// No event has a lane; a body that says so is a defect of a filter.
+    #[derive(Debug)]
+    struct Nowhere;
+
+    impl Router for Nowhere {
+        fn lanes_of(&self, event: &WebhookEvent) -> Lanes {
+            assert!(event.pointer("/panic").is_none(), "as the test wants");
+            Lanes::new()
         }
+    }
+
+    fn consumer(sources: Vec<Source>) -> Consumer {
+        let config = json!({"token": "t0k3n"});
+        let settings = SourceSettings {
+            config: config.as_object().unwrap(),
+            allow_unverified: true,
+        };
+        let (queue, _) = MemoryQueue::new(MemoryOptions::default());
+        let parts = StreamParts {
+            sources: check_sources(sources, &settings).unwrap(),
+            router: Arc::new(Nowhere),
+            queue: Arc::new(queue),
+            clock: Clock::system(),
+            telemetry: Arc::new(Telemetry::default()),
+            limits: Limits::default(),
+        };
+        Consumer::new(StreamOptions::of_tests(), Status::default(), parts)
+    }
+
+    fn token() -> Source {
+        Source::new("/hook").verify(Verification::token("x-webhook-key").secret("token"))
+    }
+
+    const HEADERS: (&str, &str) = ("headers", r#"{"X-Webhook-Key": "t0k3n", "X-Id": "d1"}"#);
+    const PATH: (&str, &str) = ("webhookPath", "integration/hook");
+
+    #[tokio::test]
+    async fn what_is_refused_is_kept_without_secrets_and_with_its_reason() {
+        let consumer = consumer(vec![token()]);
+        for (fields, reason) in [
+            (vec![PATH, HEADERS, ("payload", "x")], "not JSON"),
+            (vec![PATH, HEADERS, ("payload", "7")], "not a JSON object"),
+            (vec![PATH, ("payload", "{}")], "x-webhook-key"),
+            (vec![PATH, ("headers", "[]")], "headers"),
+            (
+                vec![("webhookPath", "no\x1b[2J"), HEADERS],
+                r"no source has the path /no\u{1b}[2J",
+            ),
+        ] {
+            let events = consumer
+                .events_of(&Entry::of("1-0", &fields))
+                .await
+                .unwrap();
+            let [event] = &events[..] else {
+                panic!("{reason}: one event");
+            };
+            let found = event.refused.as_deref().expect("it is refused");
+            assert!(found.contains(reason), "{found}");
+            assert_eq!(event.event.headers().get("x-webhook-key"), None);
+            assert!(!event.event.path().contains('\x1b'));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_parts_of_a_split_array_are_no_duplicates_of_each_other() {
+        let by_header = token().delivery(Locator::header("x-id"));
+        let of_arrays = || by_header.clone().arrays();
+        let by_pointer = token().arrays().delivery(Locator::pointer("/id"));
+        let whole = (
+            "headers",
+            r#"{"X-Webhook-Key": "t0k3n", "X-Id": "d1", "Content-Length": "13"}"#,
+        );
+        for (source, headers, expected) in [
+            // The token says nothing about the body, which may be a part.
+            (by_header.clone(), HEADERS, ["e1"].as_slice()),
+            (by_header.clone(), whole, &["d1"]),
+            (of_arrays(), whole, &["e1"]),
+            (by_pointer, HEADERS, &["own"]),
+            (token(), whole, &["e1"]),
+        ] {
+            let consumer = consumer(vec![source]);
+            let fields = [
+                PATH,
+                headers,
+                ("eventId", "e1"),
+                ("payload", r#"{"id": "own"}"#),
+            ];
+            let events = consumer
+                .events_of(&Entry::of("1-0", &fields))
+                .await
+                .unwrap();
+            let found: Vec<_> = events.iter().filter_map(|it| it.event.delivery()).collect();
+            assert_eq!(found, expected);
+        }
+        let fields = [PATH, HEADERS, ("eventId", "e1"), ("payload", "[{}, {}]")];
+        let consumer = consumer(vec![of_arrays()]);
+        let events = consumer
+            .events_of(&Entry::of("1-0", &fields))
+            .await
+            .unwrap();
+        let found: Vec<_> = events.iter().filter_map(|it| it.event.delivery()).collect();
+        assert_eq!(found, ["e1:0", "e1:1"]);
+    }
+
+    #[tokio::test]
+    async fn a_defect_of_ours_leaves_the_entry_where_it_is() {
+        let consumer = consumer(vec![token()]);
+        let fields = [PATH, HEADERS, ("payload", r#"{"panic": 1}"#)];
+        let left = consumer.events_of(&Entry::of("1-0", &fields)).await;
+        assert!(matches!(left, Err(Refusal::Internal)), "{left:?}");
+    }
+
+    #[derive(Debug)]
+    struct Away;
+
+    impl Verify for Away {
+        fn verify<'a>(
+            &'a self,
+            _: &'a RawRequest<'a>,
+            _: &'a [Secret],
+        ) -> BoxFuture<'a, Result<(), Unverified>> {
+            Box::pin(async { Err(Unverified::Unavailable("keys cannot be fetched".into())) })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_entry_that_cannot_be_verified_now_holds_up_the_others_for_a_minute_at_most() {
+        let source = Source::new("/hook").verify(Verification::custom(Away).secret("token"));
+        let consumer = consumer(vec![source]);
+        let fields = [PATH, HEADERS, ("payload", "{}")];
+        let began = tokio::time::Instant::now();
+        let left = consumer.events_of(&Entry::of("1-0", &fields)).await;
+        assert!(matches!(left, Err(Refusal::Unverified(_))), "{left:?}");
+        assert!(began.elapsed() <= LONGEST_WAIT);
     }
 }

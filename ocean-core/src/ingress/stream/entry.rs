@@ -25,6 +25,16 @@ impl FromRedisValue for Entry {
 }
 
 impl Entry {
+    #[cfg(test)]
+    pub(super) fn of(id: &str, fields: &[(&str, &str)]) -> Self {
+        let bytes = |text: &str| text.as_bytes().to_vec();
+        let fields = fields.iter().map(|(n, v)| (bytes(n), bytes(v)));
+        Self {
+            id: id.to_owned(),
+            fields: fields.collect(),
+        }
+    }
+
     /// Whether nothing is left of it but its id.
     pub(super) fn is_deleted(&self) -> bool {
         self.fields.is_empty()
@@ -50,8 +60,12 @@ impl Entry {
 
     /// The body as received.
     pub(super) fn payload(&self) -> Bytes {
+        Bytes::copy_from_slice(self.payload_bytes())
+    }
+
+    fn payload_bytes(&self) -> &[u8] {
         // Upstream takes an entry without payload for one of an empty object.
-        Bytes::copy_from_slice(self.field("payload").unwrap_or(b"{}"))
+        self.field("payload").unwrap_or(b"{}")
     }
 
     /// The headers, names in lower case and in order.
@@ -72,6 +86,13 @@ impl Entry {
             .collect();
         headers.sort();
         Ok(headers)
+    }
+
+    /// Whether the body is as long as its sender has declared it.
+    pub(super) fn has_declared_length(&self) -> bool {
+        let headers = self.headers().unwrap_or_default();
+        let mut lengths = headers.iter().filter(|(name, _)| name == "content-length");
+        lengths.any(|(_, text)| text.parse() == Ok(self.payload_bytes().len()))
     }
 
     /// What tells it from all others: the gateway's id, or the stream's for gateways that give none.
@@ -101,12 +122,7 @@ mod tests {
     use super::*;
 
     fn entry(fields: &[(&str, &str)]) -> Entry {
-        let bytes = |text: &str| text.as_bytes().to_vec();
-        let fields = fields.iter().map(|(n, v)| (bytes(n), bytes(v)));
-        Entry {
-            id: "1700000000000-0".to_owned(),
-            fields: fields.collect(),
-        }
+        Entry::of("1700000000000-0", fields)
     }
 
     #[test]

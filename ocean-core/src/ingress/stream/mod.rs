@@ -1,7 +1,7 @@
 //! The second door: events that upstream's live-events gateway wrote to a Redis stream.
 //!
 //! **An entry is acknowledged once its events are durable, so it is lost no more than one whose
-//! sender heard 200.** What the first door would refuse becomes a dead letter here: nobody waits
+//! sender heard 200.** What the first door would refuse is recorded as refused here: nobody waits
 //! for an answer. Both doors share everything behind verification.
 //!
 //! Names of stream, group and consumer, and the fields of an entry, are upstream's, so that old and
@@ -27,12 +27,15 @@ mod connection;
 mod consumer;
 mod entry;
 
-use connection::Connection;
+use connection::{Connection, StreamError};
 use consumer::Consumer;
+
+/// The longest pause before the first connection is tried anew.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Settings of the stream's door (`OCEAN__LIVE_EVENTS__REDIS__..`).
 #[derive(Clone)]
-pub struct StreamOptions {
+pub(crate) struct StreamOptions {
     /// Where Redis is, such as `redis://localhost:6379`; a number in the path is the database.
     pub url: Url,
     /// The user's name and password, if Redis asks for them.
@@ -53,8 +56,8 @@ pub struct StreamOptions {
     pub read_count: usize,
     /// The life of a stream that is made here; `None` for one that stays.
     pub ttl: Option<Duration>,
-    /// What is done for entries and consumers that somebody left behind, if anything.
-    pub upkeep: Option<Upkeep>,
+    /// What is done for entries and consumers that somebody left behind.
+    pub upkeep: Upkeep,
     /// The pause before a lost connection is made anew.
     pub error_pause: Duration,
     /// How often the first connection is tried anew before the start fails.
@@ -67,7 +70,7 @@ pub struct StreamOptions {
 
 /// How Redis is encrypted; what is absent comes from the system.
 #[derive(Clone, Default)]
-pub struct StreamTls {
+pub(crate) struct StreamTls {
     /// The certificates that Redis's may be signed with, as PEM.
     pub authority: Option<Vec<u8>>,
     /// Our own certificate and its key, as PEM.
@@ -76,25 +79,64 @@ pub struct StreamTls {
 
 /// What is done for entries and consumers that somebody left behind.
 #[derive(Clone, Copy, Debug)]
-pub struct Upkeep {
-    /// How often.
+pub(crate) struct Upkeep {
+    /// How often. Our own entries that were left are tried again as often.
     pub every: Duration,
-    /// Entries that have been with a consumer for longer are taken over.
-    pub stuck_after: Duration,
+    /// Entries that have been with a consumer for longer are taken over; `None` leaves them.
+    pub stuck_after: Option<Duration>,
     /// Entries that are taken over at once.
     pub count: usize,
     /// Consumers with nothing to do for longer are removed; `None` keeps them.
     pub forget_after: Option<Duration>,
 }
 
+impl StreamOptions {
+    #[cfg(test)]
+    fn of_tests() -> Self {
+        Self {
+            url: Url::parse("redis://127.0.0.1:1").expect("a valid URL"),
+            username: None,
+            password: None,
+            tls: None,
+            key: "u/live-events/raw/event-stream".to_owned(),
+            group: "jira.test".to_owned(),
+            consumer: "test-host".to_owned(),
+            block: Duration::from_secs(1),
+            read_count: 10,
+            ttl: None,
+            upkeep: Upkeep {
+                every: Duration::from_secs(30),
+                stuck_after: None,
+                count: 100,
+                forget_after: None,
+            },
+            error_pause: Duration::from_secs(5),
+            start_retries: 0,
+            start_pause: Duration::from_secs(1),
+            start_pause_factor: 2.0,
+        }
+    }
+
+    fn unreadable(&self, problem: &StreamError) -> StartError {
+        StartError::new(format_args!(
+            "cannot read the Redis stream of {self}: {problem}; see OCEAN__LIVE_EVENTS__REDIS__URL"
+        ))
+    }
+}
+
+/// Whose stream it is and where. The address may hold a password, and whoever knows the key can post
+/// to the gateway.
+impl fmt::Display for StreamOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.url.host_str().unwrap_or("?");
+        let port = self.url.port().unwrap_or(6379);
+        write!(f, "{} at {host}:{port}", self.group)
+    }
+}
+
 impl fmt::Debug for StreamOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The address may hold a password.
-        f.debug_struct("StreamOptions")
-            .field("key", &self.key)
-            .field("group", &self.group)
-            .field("consumer", &self.consumer)
-            .finish_non_exhaustive()
+        write!(f, "StreamOptions({self})")
     }
 }
 
@@ -102,7 +144,7 @@ impl fmt::Debug for StreamOptions {
 
 /// A stream that can be read.
 #[derive(Debug)]
-pub struct Stream {
+pub(crate) struct Stream {
     options: StreamOptions,
     connection: Connection,
     status: Status,
@@ -114,7 +156,7 @@ impl Stream {
     ///
     /// # Errors
     /// Redis cannot be reached or does not let us in.
-    pub async fn open(options: StreamOptions) -> Result<Self, StartError> {
+    pub(crate) async fn open(options: StreamOptions) -> Result<Self, StartError> {
         let mut pause = options.start_pause;
         let mut left = options.start_retries;
         loop {
@@ -129,29 +171,39 @@ impl Stream {
                 Err(problem) => problem,
             };
             if left == 0 {
-                return Err(StartError::new(format_args!(
-                    "cannot read the Redis stream `{}` at {}: {problem}; \
-                     see OCEAN__LIVE_EVENTS__REDIS__URL",
-                    options.key,
-                    place(&options.url),
-                )));
+                return Err(options.unreadable(&problem));
             }
             left -= 1;
             warn!(%problem, retries_left = left, "Redis cannot be reached.");
             tokio::time::sleep(pause).await;
-            pause = pause.mul_f64(options.start_pause_factor);
+            let longer = pause.as_secs_f64() * options.start_pause_factor;
+            pause = Duration::try_from_secs_f64(longer)
+                .map_or(LONGEST_PAUSE, |longer| longer.min(LONGEST_PAUSE));
         }
     }
 
+    /// Connects as [`open`](Self::open) does, once, and leaves nothing behind.
+    ///
+    /// # Errors
+    /// As for `open`.
+    pub(crate) async fn probe(options: &StreamOptions) -> Result<(), StartError> {
+        let probed = Connection::probe(options).await;
+        probed.map_err(|problem| options.unreadable(&problem))
+    }
+
+    pub(crate) fn options(&self) -> &StreamOptions {
+        &self.options
+    }
+
     /// The check that Redis is connected. Without it the first door still works.
-    pub fn check(&self) -> Check {
+    pub(crate) fn check(&self) -> Check {
         let status = self.status.clone();
         Check::degrading("redis", move || status.trouble().map_or(Ok(()), Err))
     }
 
     /// Takes in events until shutdown. May be cancelled anywhere: what is not acknowledged then is
     /// read again, and recognised if it was stored.
-    pub async fn consume(self, parts: StreamParts, mut shutdown: Shutdown) {
+    pub(crate) async fn consume(self, parts: StreamParts, mut shutdown: Shutdown) {
         let consumer = Consumer::new(self.options, self.status, parts);
         tokio::select! {
             () = consumer.run(self.connection) => {}
@@ -160,15 +212,9 @@ impl Stream {
     }
 }
 
-impl fmt::Display for Stream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {}", self.options.key, place(&self.options.url))
-    }
-}
-
 /// What the stream's door works with; see [`IngressParts`].
 #[derive(Debug)]
-pub struct StreamParts {
+pub(crate) struct StreamParts {
     /// The paths that entries may name.
     pub sources: Vec<CheckedSource>,
     /// Which lanes an event goes to.
@@ -196,15 +242,6 @@ impl From<&IngressParts> for StreamParts {
     }
 }
 
-/// The address without what may be secret.
-fn place(url: &Url) -> String {
-    let host = url.host_str().unwrap_or("?");
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
-}
-
 // === Status ===
 
 /// Whether Redis is connected, for health checks.
@@ -212,8 +249,10 @@ fn place(url: &Url) -> String {
 struct Status(Arc<Mutex<Option<String>>>);
 
 impl Status {
-    fn set(&self, trouble: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    /// Returns whether there was trouble before.
+    fn set(&self, trouble: Option<String>) -> bool {
+        let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *status, trouble).is_some()
     }
 
     fn trouble(&self) -> Option<String> {

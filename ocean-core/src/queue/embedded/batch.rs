@@ -61,7 +61,7 @@ pub(super) struct Effects {
     pub(super) drained_bytes: u64,
     pub(super) stored: u64,
     pub(super) ignored: u64,
-    /// Stored as dead letters at once.
+    /// Recorded as refused.
     pub(super) refused: u64,
     pub(super) duplicates: u64,
     pub(super) finished: u64,
@@ -161,7 +161,7 @@ impl<'t> Batch<'t> {
             is_utf8: is_text,
         };
         let state = match &refused {
-            Some(_) => codec::DEAD,
+            Some(_) => codec::REFUSED,
             None if lanes.is_empty() => codec::IGNORED,
             None => codec::PENDING,
         };
@@ -169,9 +169,8 @@ impl<'t> Batch<'t> {
         if let Some(reason) = refused {
             self.write_fate(id, Some(&reason), 0, None)?;
             self.effects.refused += 1;
-            self.effects.dead += 1;
-            self.effects.dead_bytes += bytes.cast_signed();
-            return Ok(Receipt::Dead(id));
+            self.effects.finished_bytes += footprint(bytes, true);
+            return Ok(Receipt::Refused(id));
         }
         if state == codec::IGNORED {
             self.effects.ignored += 1;
@@ -465,8 +464,8 @@ impl Original {
         {
             return Some(reason.clone());
         }
-        if self.state == codec::DEAD && self.lanes.is_empty() {
-            return Some(operate::REFUSED_AT_ONCE.into());
+        if self.state == codec::REFUSED {
+            return Some(operate::REFUSED.into());
         }
         let reason = match self.state {
             codec::DEAD if !self.kept => operate::NO_DEAD_BODY,

@@ -21,6 +21,7 @@ pub(super) const DEAD: u8 = 2;
 pub(super) const IGNORED: u8 = 3;
 pub(super) const SUPERSEDED: u8 = 4;
 pub(super) const DISCARDED: u8 = 5;
+pub(super) const REFUSED: u8 = 6;
 
 pub(super) fn state_number(state: EventState) -> u8 {
     match state {
@@ -30,6 +31,7 @@ pub(super) fn state_number(state: EventState) -> u8 {
         EventState::Ignored => IGNORED,
         EventState::Superseded => SUPERSEDED,
         EventState::Discarded => DISCARDED,
+        EventState::Refused => REFUSED,
     }
 }
 
@@ -41,6 +43,7 @@ pub(super) fn state_of(number: u8) -> Option<EventState> {
         IGNORED => EventState::Ignored,
         SUPERSEDED => EventState::Superseded,
         DISCARDED => EventState::Discarded,
+        REFUSED => EventState::Refused,
         _ => return None,
     })
 }

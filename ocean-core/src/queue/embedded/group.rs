@@ -151,7 +151,7 @@ impl Writer {
         let answers = [
             ("stored", effects.stored),
             ("ignored", effects.ignored),
-            ("dead", effects.refused),
+            ("refused", effects.refused),
             ("duplicate", effects.duplicates),
         ];
         metrics.committed(answers, began.elapsed());

@@ -11,7 +11,7 @@
 //!
 //! | Table | Holds |
 //! |---|---|
-//! | `event` | one row an event: `received_at`, `path`, `name`, `delivery`, `lanes` (for each lane 8 bytes, then 0, or 1 and the 8 bytes of its coalesce value), `state` (0 pending, 1 done, 2 dead, 3 ignored, 4 superseded, 5 discarded), `bytes` of body, headers and query, `kept` (0 once retention removed the body), `replay_of` |
+//! | `event` | one row an event: `received_at`, `path`, `name`, `delivery`, `lanes` (for each lane 8 bytes, then 0, or 1 and the 8 bytes of its coalesce value), `state` (0 pending, 1 done, 2 dead, 3 ignored, 4 superseded, 5 discarded, 6 refused), `bytes` of body, headers and query, `kept` (0 once retention removed the body), `replay_of` |
 //! | `body` | `headers` (a JSON array of name and value) and `query`, secrets left out of both, `payload` as received |
 //! | `fate` | `finished_at`, `next_at` of a retry, `attempts`, `restarts`, `reason`, `story` (JSON) |
 //! | `command` | actions of other processes that wait for the server |

@@ -19,7 +19,7 @@ pub(super) const LONGEST_LOG: u64 = 32 << 20;
 const BUSY: Duration = Duration::from_secs(5);
 
 /// One step from each version to the next; the version of a file is the number of steps taken.
-const MIGRATIONS: &[&str] = &[V1, V2];
+const MIGRATIONS: &[&str] = &[V1, V2, V3];
 
 const V1: &str = "
 CREATE TABLE event(
@@ -76,6 +76,22 @@ CREATE TABLE meta(
   value TEXT NOT NULL
 ) STRICT;
 CREATE INDEX event_replay ON event(replay_of) WHERE replay_of IS NOT NULL;
+";
+
+// Names the state `refused`.
+const V3: &str = "
+DROP VIEW events;
+CREATE VIEW events AS
+SELECT e.id,
+  CASE e.state WHEN 0 THEN 'pending' WHEN 1 THEN 'done' WHEN 2 THEN 'dead' WHEN 3 THEN 'ignored'
+    WHEN 4 THEN 'superseded' WHEN 5 THEN 'discarded' ELSE 'refused' END AS state,
+  e.path, e.name, e.delivery,
+  strftime('%Y-%m-%dT%H:%M:%fZ', e.received_at / 1000000.0, 'unixepoch') AS received,
+  strftime('%Y-%m-%dT%H:%M:%fZ', f.finished_at / 1000000.0, 'unixepoch') AS finished,
+  strftime('%Y-%m-%dT%H:%M:%fZ', f.next_at / 1000000.0, 'unixepoch') AS next_attempt,
+  coalesce(f.attempts, 0) AS attempts, f.reason, e.replay_of, f.story,
+  b.headers, b.query, b.payload
+FROM event e LEFT JOIN fate f ON f.id = e.id LEFT JOIN body b ON b.id = e.id;
 ";
 
 /// Opens the store for its one writer; makes or migrates it where needed.

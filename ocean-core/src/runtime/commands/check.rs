@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{events::print, failure, runtime};
 use crate::{
-    ingress::stream::{Stream, StreamOptions},
+    ingress::stream::Stream,
     integration::Integration,
     mapping::Mapping,
     processor::Registered,
@@ -62,13 +62,11 @@ async fn reach<I: Integration>(prepared: &Prepared<I>, findings: &mut Findings) 
         Ok(()) => findings.passed.push(format!("{} answers", I::NAME)),
         Err(error) => findings.problems.extend(error.problems().iter().cloned()),
     }
-    if let Some(stream) = &prepared.settings.stream {
-        let options = StreamOptions {
-            start_retries: 0,
-            ..stream.clone()
-        };
-        match Stream::open(options).await {
-            Ok(stream) => findings.passed.push(format!("the Redis stream {stream}")),
+    if let Some(options) = &prepared.settings.stream {
+        match Stream::probe(options).await {
+            Ok(()) => findings
+                .passed
+                .push(format!("the Redis stream of {options}")),
             Err(error) => findings.problems.extend(error.problems().iter().cloned()),
         }
     }

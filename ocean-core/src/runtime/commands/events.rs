@@ -1,12 +1,12 @@
 //! `events`, `dead` and `replay`: the operator's view of the event store, with or without a server
 //! running on it.
 
-use std::{fmt::Write as _, io::Write as _, path::Path, time::Duration};
+use std::{io::Write as _, path::Path, time::Duration};
 
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 
-use super::table::table;
+use super::table::{plain, table};
 use crate::{
     admin::view,
     event::EventId,
@@ -41,7 +41,10 @@ pub(crate) fn dead(folder: &Path, command: Option<DeadCommand>) -> anyhow::Resul
         limit: 50,
         ..ListArgs::default()
     })) {
-        DeadCommand::List(arguments) => list(&journal, vec![EventState::Dead], &arguments),
+        DeadCommand::List(arguments) => {
+            let states = vec![EventState::Dead, EventState::Refused];
+            list(&journal, states, &arguments)
+        }
         DeadCommand::Show { id, json } => show(&journal, &id, json),
         DeadCommand::Replay { ids, all } => {
             operate(folder, Action::Replay(chosen(&journal, &ids, all)?))
@@ -107,12 +110,18 @@ where
         }
         return print(&format!("{} events would be replayed\n", ids.len()));
     }
+    let mut left = Vec::new();
     for (done, chunk) in ids.chunks(PROGRESS_STEP).enumerate() {
-        embedded::operate(folder, Action::Replay(chunk.to_vec()))?;
+        for result in embedded::operate(folder, Action::Replay(chunk.to_vec()))? {
+            if let ActionOutcome::Refused(reason) = result.outcome {
+                left.push(format!("{} left alone: {reason}\n", result.id));
+            }
+        }
         let done = (done * PROGRESS_STEP + chunk.len()).min(ids.len());
         progress(done, ids.len());
     }
-    print(&format!("{} events replayed\n", ids.len()))
+    print(&left.concat())?;
+    print(&format!("{} events replayed\n", ids.len() - left.len()))
 }
 
 const PAGE: usize = 1_000;
@@ -183,6 +192,7 @@ fn state(state: EventState) -> &'static str {
         EventState::Ignored => "ignored",
         EventState::Superseded => "superseded",
         EventState::Discarded => "discarded",
+        EventState::Refused => "refused",
     }
 }
 
@@ -203,7 +213,8 @@ fn life(summary: &Summary, stored: &Stored) -> String {
     let event = &stored.event;
     let name = event.name().unwrap_or("without name");
     let mut line = |words: std::fmt::Arguments<'_>| {
-        writeln!(text, "{words}").expect("writing to a string works");
+        text.push_str(&plain(&words.to_string()));
+        text.push('\n');
     };
     line(format_args!(
         "event {} ({name}) on {}: {}",
@@ -300,7 +311,7 @@ fn tail(journal: &dyn Journal, json: bool) -> anyhow::Result<()> {
                     serde_json::to_string(&view::summary(event))?
                 ))?;
             } else {
-                print(&format!("{}\n", row(event).join("  ").trim_end()))?;
+                print(&format!("{}\n", plain(row(event).join("  ").trim_end())))?;
             }
         }
         std::thread::sleep(TAIL_PERIOD);

@@ -1,4 +1,15 @@
-//! Tables of text for people.
+//! Text for people, as tables or lines.
+
+/// The text without control characters: what strangers have sent must not move the cursor or draw
+/// lines of its own.
+pub(super) fn plain(text: &str) -> String {
+    let shown = |sign: char| match sign {
+        '\n' | '\t' => ' ',
+        sign if sign.is_control() => char::REPLACEMENT_CHARACTER,
+        sign => sign,
+    };
+    text.chars().map(shown).collect()
+}
 
 /// Lines with columns aligned; the last column is never padded.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
@@ -16,7 +27,7 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
             if index > 0 {
                 line.push_str("  ");
             }
-            line.push_str(cell);
+            line.push_str(&plain(cell));
             let padding = widths[index].saturating_sub(cell.chars().count());
             line.extend(std::iter::repeat_n(' ', padding));
         }
@@ -28,6 +39,14 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn what_strangers_sent_draws_nothing_of_its_own() {
+        let rows = [vec!["1\n2".to_owned(), "\x1b[2Jx".to_owned()]];
+        let table = super::table(&["a", "b"], &rows);
+        assert_eq!(table.lines().count(), 2);
+        assert!(!table.contains('\x1b'), "{table:?}");
+    }
+
     #[test]
     fn columns_are_aligned() {
         let rows = [

@@ -159,11 +159,13 @@ impl Settings {
                 .and_then(Value::as_str)
                 .and_then(|url| Url::parse(url).ok())
         });
-        let stream = reader.stream(&stream::Identity {
+        let live_events = reader.live_events();
+        let identity = stream::Identity {
             kind: &kind,
             identifier: &identifier,
             base_url: base_url.as_ref(),
-        });
+        };
+        let stream = reader.stream(&identity).filter(|_| live_events);
         let settings = Self {
             port: reader.port(catalog != Some(CatalogKind::Port)),
             integration: IntegrationSettings {
@@ -173,7 +175,7 @@ impl Settings {
             },
             base_url,
             path_prefix: reader.path_prefix(),
-            live_events: reader.live_events(),
+            live_events,
             workers: reader
                 .parsed("OCEAN__EVENT_WORKERS_COUNT", positive)
                 .unwrap_or(NonZeroUsize::MIN),
@@ -380,10 +382,7 @@ mod tests {
             let host = host.nodename().to_str().unwrap().to_owned();
             assert_eq!(stream.consumer, format!("my-jira-integration-{host}"));
             assert_eq!(stream.block, Duration::from_secs(1));
-            assert_eq!(
-                stream.upkeep.unwrap().forget_after.unwrap().as_secs(),
-                86_400
-            );
+            assert_eq!(stream.upkeep.forget_after.unwrap().as_secs(), 86_400);
         }
     }
 
@@ -404,38 +403,43 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_stream_is_listed_at_once() {
-        let bad = [
-            STREAM,
-            ("OCEAN__BASE_URL", "https://ocean.example"),
-            ("OCEAN__QUEUE__TYPE", "memory"),
-            ("OCEAN__LIVE_EVENTS__REDIS__URL", "localhost:6379"),
-        ];
-        let more = [
-            STREAM,
-            GATEWAY,
-            ("OCEAN__LIVE_EVENTS__REDIS__READ_COUNT", "0"),
-            ("OCEAN__LIVE_EVENTS__REDIS__CA", "-----BEGIN"),
-            ("OCEAN__LIVE_EVENTS__REDIS__CERT", "LS0tLS1CRUdJTg=="),
-            ("OCEAN__LIVE_EVENTS__REDIS__PEL_STUCK_TIMEOUT_SECONDS", "0"),
-        ];
-        let problems = |given: &[_]| {
-            check(&[&ENOUGH[..], given].concat())
-                .unwrap_err()
-                .to_string()
+        let check = |given: &[(&'static str, &'static str)], expected: expect_test::Expect| {
+            let given = [&ENOUGH[..], &[STREAM], given].concat();
+            expected.assert_eq(&check(&given).unwrap_err().to_string());
         };
-        expect_test::expect![[r#"
-            3 problems
-              - `OCEAN__QUEUE__TYPE`: entries of a Redis stream are removed once they are stored, so they need a queue on disk; use `redis` or `embedded`
-              - `OCEAN__BASE_URL`: the Redis stream is named by it, so it must be the address at the gateway, such as https://gateway.example/live-events/<uuid>
-              - `OCEAN__LIVE_EVENTS__REDIS__URL`: is not an address such as redis://localhost:6379"#]]
-        .assert_eq(&problems(&bad));
-        expect_test::expect![[r#"
-            4 problems
-              - `OCEAN__LIVE_EVENTS__REDIS__CA`: is not PEM in base64
-              - `OCEAN__LIVE_EVENTS__REDIS__CERT` and `OCEAN__LIVE_EVENTS__REDIS__PRIVATE_KEY` belong together: set both or none
-              - `OCEAN__LIVE_EVENTS__REDIS__READ_COUNT`: `0` is not a whole number above 0
-              - `OCEAN__LIVE_EVENTS__REDIS__PEL_STUCK_TIMEOUT_SECONDS`: must be more than 0"#]]
-        .assert_eq(&problems(&more));
+        check(
+            &[
+                ("OCEAN__BASE_URL", "https://ocean.example"),
+                ("OCEAN__QUEUE__TYPE", "memory"),
+                ("OCEAN__LIVE_EVENTS__REDIS__URL", "localhost:6379"),
+                ("OCEAN__LIVE_EVENTS__REDIS__READ_COUNT", "0"),
+                ("OCEAN__LIVE_EVENTS__REDIS__PEL_STUCK_TIMEOUT_SECONDS", "0"),
+                ("OCEAN__LIVE_EVENTS__REDIS__CA", "-----BEGIN"),
+                ("OCEAN__LIVE_EVENTS__REDIS__CERT", "LS0tLS1CRUdJTg=="),
+                ("OCEAN__LIVE_EVENTS__REDIS__USERNAME", "ocean"),
+            ],
+            expect_test::expect![[r#"
+                9 problems
+                  - `OCEAN__QUEUE__TYPE`: entries of a Redis stream are removed once they are stored, so they need a queue on disk; use `redis` or `embedded`
+                  - `OCEAN__BASE_URL`: the Redis stream is named by it, so it must be the address at the gateway, such as https://gateway.example/live-events/<uuid>
+                  - `OCEAN__LIVE_EVENTS__REDIS__URL`: is not an address such as redis://localhost:6379
+                  - `OCEAN__LIVE_EVENTS__REDIS__CA`: is not PEM in base64
+                  - `OCEAN__LIVE_EVENTS__REDIS__CERT` and `OCEAN__LIVE_EVENTS__REDIS__PRIVATE_KEY` belong together: set both or none
+                  - `OCEAN__LIVE_EVENTS__REDIS__CA` and `OCEAN__LIVE_EVENTS__REDIS__CERT` have no use without `OCEAN__LIVE_EVENTS__REDIS__ENABLE_TLS=true`
+                  - `OCEAN__LIVE_EVENTS__REDIS__USERNAME`: a user needs `OCEAN__LIVE_EVENTS__REDIS__PASSWORD`
+                  - `OCEAN__LIVE_EVENTS__REDIS__READ_COUNT`: `0` is not a whole number above 0
+                  - `OCEAN__LIVE_EVENTS__REDIS__PEL_STUCK_TIMEOUT_SECONDS`: must be more than 0"#]],
+        );
+    }
+
+    #[test]
+    fn a_stream_may_live_for_ever() {
+        let ttl = "OCEAN__LIVE_EVENTS__REDIS__STREAM_TTL_SECONDS";
+        for (text, expected) in [("none", None), ("60", Some(60))] {
+            let given = [&ENOUGH[..], &[STREAM, GATEWAY, (ttl, text)]].concat();
+            let found = check(&given).unwrap().stream.unwrap().ttl;
+            assert_eq!(found.map(|ttl| ttl.as_secs()), expected);
+        }
     }
 
     #[test]

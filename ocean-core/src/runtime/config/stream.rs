@@ -33,12 +33,21 @@ impl Reader<'_> {
         let key = self.stream_key(identity.base_url).unwrap_or_default();
         let host = rustix::system::uname();
         let host = host.nodename().to_string_lossy();
-        let url = self.parsed("OCEAN__LIVE_EVENTS__REDIS__URL", redis_url)?;
+        let url = self.stream_url();
+        let tls = self.stream_tls(url.scheme() == "rediss");
+        let username = self.text("OCEAN__LIVE_EVENTS__REDIS__USERNAME");
+        let password = self.text("OCEAN__LIVE_EVENTS__REDIS__PASSWORD");
+        if username.is_some() && password.is_none() {
+            self.problems.add(
+                "`OCEAN__LIVE_EVENTS__REDIS__USERNAME`: a user needs \
+                 `OCEAN__LIVE_EVENTS__REDIS__PASSWORD`",
+            );
+        }
         Some(StreamOptions {
-            username: self.text("OCEAN__LIVE_EVENTS__REDIS__USERNAME"),
-            password: self.text("OCEAN__LIVE_EVENTS__REDIS__PASSWORD"),
-            tls: self.stream_tls(url.scheme() == "rediss"),
             url,
+            username,
+            password,
+            tls,
             key,
             group: format!("{}.{}", identity.kind, identity.identifier),
             consumer: format!("{}-{host}", identity.identifier),
@@ -48,7 +57,7 @@ impl Reader<'_> {
                     Duration::from_millis(millis.get() as u64)
                 }),
             read_count: self.count("OCEAN__LIVE_EVENTS__REDIS__READ_COUNT"),
-            ttl: Some(self.pause("OCEAN__LIVE_EVENTS__REDIS__STREAM_TTL_SECONDS")),
+            ttl: self.stream_ttl(),
             upkeep: self.upkeep(),
             error_pause: self.pause("OCEAN__LIVE_EVENTS__REDIS__CONNECTION_ERROR_BACKOFF_SECONDS"),
             start_retries: self
@@ -86,8 +95,27 @@ impl Reader<'_> {
         id.map(|id| format!("{id}/live-events/raw/event-stream"))
     }
 
-    /// Encryption, if the address or its setting asks for it; a password must not go in the clear
-    /// because one of them was forgotten.
+    fn stream_url(&mut self) -> Url {
+        let url = self.parsed("OCEAN__LIVE_EVENTS__REDIS__URL", |text| {
+            let url = Url::parse(text).ok().filter(Url::has_host);
+            url.filter(|url| matches!(url.scheme(), "redis" | "rediss"))
+                .ok_or_else(|| "is not an address such as redis://localhost:6379".to_owned())
+        });
+        url.unwrap_or_else(|| Url::parse("redis://localhost").expect("a valid URL"))
+    }
+
+    fn stream_ttl(&mut self) -> Option<Duration> {
+        let name = "OCEAN__LIVE_EVENTS__REDIS__STREAM_TTL_SECONDS";
+        // In YAML a null says that nothing is given, so it has to be a word.
+        let is_none = |text: String| matches!(&*text.to_lowercase(), "none" | "null");
+        if self.text(name).is_some_and(is_none) {
+            return None;
+        }
+        Some(self.pause(name))
+    }
+
+    /// Encryption, if the address or its setting asks for it: a password must not go in clear because
+    /// one of them was forgotten.
     fn stream_tls(&mut self, is_in_url: bool) -> Option<StreamTls> {
         let authority = self.pem("OCEAN__LIVE_EVENTS__REDIS__CA");
         let certificate = self.pem("OCEAN__LIVE_EVENTS__REDIS__CERT");
@@ -98,29 +126,33 @@ impl Reader<'_> {
                  belong together: set both or none",
             );
         }
-        let is_set = self.flag("OCEAN__LIVE_EVENTS__REDIS__ENABLE_TLS");
-        (is_set || is_in_url).then(|| StreamTls {
+        let is_wanted = self.flag("OCEAN__LIVE_EVENTS__REDIS__ENABLE_TLS") || is_in_url;
+        if !is_wanted && (authority.is_some() || certificate.is_some()) {
+            self.problems.add(
+                "`OCEAN__LIVE_EVENTS__REDIS__CA` and `OCEAN__LIVE_EVENTS__REDIS__CERT` have no use \
+                 without `OCEAN__LIVE_EVENTS__REDIS__ENABLE_TLS=true`",
+            );
+        }
+        is_wanted.then(|| StreamTls {
             authority,
             identity: certificate.zip(key),
         })
     }
 
-    fn upkeep(&mut self) -> Option<Upkeep> {
-        let upkeep = Upkeep {
+    fn upkeep(&mut self) -> Upkeep {
+        let is_wanted = self.flag("OCEAN__LIVE_EVENTS__REDIS__STREAM_MAINTENANCE_WORKER_ENABLED");
+        let forgets =
+            self.flag("OCEAN__LIVE_EVENTS__REDIS__STREAM_MAINTENANCE_CONSUMER_CLEANUP_ENABLED");
+        let stuck_after = self.pause("OCEAN__LIVE_EVENTS__REDIS__PEL_STUCK_TIMEOUT_SECONDS");
+        let forget_after = self
+            .pause("OCEAN__LIVE_EVENTS__REDIS__STREAM_MAINTENANCE_CONSUMER_CLEANUP_IDLE_SECONDS");
+        Upkeep {
             every: self
                 .pause("OCEAN__LIVE_EVENTS__REDIS__STREAM_MAINTENANCE_SCAN_INTERVAL_SECONDS"),
-            stuck_after: self.pause("OCEAN__LIVE_EVENTS__REDIS__PEL_STUCK_TIMEOUT_SECONDS"),
+            stuck_after: is_wanted.then_some(stuck_after),
             count: self.count("OCEAN__LIVE_EVENTS__REDIS__PEL_XAUTOCLAIM_COUNT"),
-            forget_after: {
-                let idle = self.pause(
-                    "OCEAN__LIVE_EVENTS__REDIS__STREAM_MAINTENANCE_CONSUMER_CLEANUP_IDLE_SECONDS",
-                );
-                self.flag("OCEAN__LIVE_EVENTS__REDIS__STREAM_MAINTENANCE_CONSUMER_CLEANUP_ENABLED")
-                    .then_some(idle)
-            },
-        };
-        self.flag("OCEAN__LIVE_EVENTS__REDIS__STREAM_MAINTENANCE_WORKER_ENABLED")
-            .then_some(upkeep)
+            forget_after: (is_wanted && forgets).then_some(forget_after),
+        }
     }
 
     fn count(&mut self, name: &str) -> usize {
@@ -145,12 +177,6 @@ impl Reader<'_> {
                 .ok_or_else(|| "is not PEM in base64".to_owned())
         })
     }
-}
-
-fn redis_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).ok();
-    url.filter(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host())
-        .ok_or_else(|| "is not an address such as redis://localhost:6379".to_owned())
 }
 
 fn factor(text: &str) -> Result<f64, String> {

@@ -236,7 +236,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting(
         "OCEAN__LIVE_EVENTS__REDIS__STREAM_TTL_SECONDS",
         Some("30d"),
-        "life of a stream that is made here; the gateway prolongs it",
+        "life of a stream that is made here, or `none`; the gateway prolongs it",
     ),
     setting(
         "OCEAN__LIVE_EVENTS__REDIS__STREAM_MAINTENANCE_WORKER_ENABLED",

@@ -197,6 +197,14 @@ impl Verification {
         self
     }
 
+    /// Whether what it checks depends on every byte of the body; of a custom one that is not known.
+    pub(crate) fn covers_body(&self) -> bool {
+        matches!(
+            self.scheme,
+            Scheme::Hmac { .. } | Scheme::Timestamped { .. }
+        )
+    }
+
     /// The setting that holds the secret.
     pub fn setting(&self) -> Option<&'static str> {
         self.secret
