@@ -140,7 +140,7 @@ impl Bench {
         ids
     }
 
-    /// The dead letters as the operator's command lists them, oldest first.
+    /// The dead letters and what was refused, as the operator's command lists them, oldest first.
     async fn dead_letters(&self) -> Vec<Value> {
         let list = ["dead", "list", "--json"];
         let listed = finish(self.binary, &list, &self.settings).await.unwrap();

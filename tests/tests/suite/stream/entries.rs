@@ -72,7 +72,7 @@ async fn what_waited_in_the_stream_before_the_first_start_is_read() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_an_event_is_a_dead_letter_with_its_reason() {
+async fn what_cannot_be_an_event_is_refused_with_its_reason() {
     let bench = Bench::jira()
         .await
         .with("OCEAN__INTEGRATION__CONFIG__WEBHOOK_SECRET", "s3cret")
@@ -102,6 +102,7 @@ async fn what_cannot_be_an_event_is_a_dead_letter_with_its_reason() {
     bench.until_drained().await;
     let mut reasons = String::new();
     for letter in bench.dead_letters().await {
+        assert_eq!(letter["state"], "refused", "{letter}");
         let (path, reason) = (&letter["path"], &letter["reason"]);
         writeln!(reasons, "{path}: {reason}").unwrap();
     }
@@ -121,7 +122,7 @@ async fn what_cannot_be_an_event_is_a_dead_letter_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_keeps_the_body_as_it_came() {
+async fn what_is_refused_keeps_its_body_and_is_never_run() {
     let bench = Bench::probe().await;
     let _ocean = bench.start().await;
     let body = thing("thing_updated", "A", 7).to_string();
@@ -135,6 +136,16 @@ async fn a_dead_letter_keeps_the_body_as_it_came() {
         .unwrap()
         .json();
     assert_eq!(shown["body"], *body, "{shown}");
+    let replay = ["dead", "replay", id];
+    let replayed = finish(bench.binary, &replay, &bench.settings)
+        .await
+        .unwrap();
+    assert_eq!(replayed.code, 1, "{}", replayed.stdout);
+    assert!(
+        replayed.stdout.contains("left alone"),
+        "{}",
+        replayed.stdout
+    );
 }
 
 #[tokio::test]

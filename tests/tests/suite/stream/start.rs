@@ -140,6 +140,42 @@ async fn a_user_and_a_password_are_used() {
 }
 
 #[tokio::test]
+async fn a_user_who_may_not_acknowledge_is_a_problem_and_one_without_upkeep_is_not() {
+    let bench = Bench::probe()
+        .await
+        .with("OCEAN__LIVE_EVENTS__REDIS__USERNAME", "ocean")
+        .with("OCEAN__LIVE_EVENTS__REDIS__PASSWORD", "password")
+        .with(
+            "OCEAN__LIVE_EVENTS__REDIS__STREAM_MAINTENANCE_SCAN_INTERVAL_SECONDS",
+            "0.05",
+        )
+        .with("OCEAN__LIVE_EVENTS__REDIS__BLOCK_MS", "50");
+    let mut user = cmd("ACL");
+    user.arg(&[
+        "SETUSER",
+        "ocean",
+        "on",
+        ">password",
+        "~*",
+        "+@all",
+        "-xdel",
+    ]);
+    bench.redis.ask::<()>(&user).await.unwrap();
+    let finished = run(&bench, &["check"]).await;
+    assert_eq!(finished.code, 1, "{}", finished.stdout);
+    assert!(finished.stdout.contains("NOPERM"), "{}", finished.stdout);
+    let mut user = cmd("ACL");
+    user.arg(&["SETUSER", "ocean", "+xdel", "-xautoclaim", "-xinfo"]);
+    bench.redis.ask::<()>(&user).await.unwrap();
+    let mut ocean = bench.start().await;
+    let without = "Entries that are stuck with other consumers cannot be looked after.";
+    ocean.until_logged(without).await.unwrap();
+    bench.add(&entry("A", 1)).await;
+    bench.values_until("A", 1).await;
+    bench.until_drained().await;
+}
+
+#[tokio::test]
 async fn an_encrypted_redis_is_verified_and_shown_a_certificate() {
     const TLS: &str = "OCEAN__LIVE_EVENTS__REDIS__ENABLE_TLS";
     let (redis, url) = Redis::start_encrypted().await.unwrap();
