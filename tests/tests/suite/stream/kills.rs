@@ -52,15 +52,17 @@ async fn nothing_is_lost_by_kills_of_the_integration_under_load() {
     let bench = Bench::probe().await;
     let mut random = fastrand::Rng::with_seed(1);
     let load = Load::start(&bench.redis);
-    for _ in 0..8 {
+    for round in 0..8 {
         let ocean = bench.start().await;
+        if round % 2 == 1 {
+            bench.until_at_work().await;
+        }
         // The time of death is what the round is about, so this sleep is no synchronisation.
         tokio::time::sleep(Duration::from_millis(random.u64(0..400))).await;
         ocean.kill().await.unwrap();
     }
     let _ocean = bench.start().await;
-    let added = load.check(&bench).await;
-    assert!(added > 100, "{added}");
+    load.check(&bench).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -81,6 +83,7 @@ async fn kill_redis(bench: &Bench, times: usize) {
     let mut random = fastrand::Rng::with_seed(2);
     let load = Load::start(&bench.redis);
     for _ in 0..times {
+        bench.until_at_work().await;
         // The time of death is what the round is about, so this sleep is no synchronisation.
         tokio::time::sleep(Duration::from_millis(random.u64(0..400))).await;
         bench.redis.kill();
@@ -88,8 +91,7 @@ async fn kill_redis(bench: &Bench, times: usize) {
         bench.redis.start_again().await.unwrap();
         until_readiness_says(&ocean, "healthy").await;
     }
-    let added = load.check(bench).await;
-    assert!(added > 100, "{added}");
+    load.check(bench).await;
 }
 
 /// Waits for this status; senders must not be turned away meanwhile.
@@ -114,9 +116,7 @@ async fn a_shutdown_under_load_leaves_in_redis_what_it_has_not_stored() {
     let load = Load::start(&bench.redis);
     for _ in 0..3 {
         let ocean = bench.start().await;
-        let before = bench.port.writes().len();
-        let goes_on = || bench.port.writes().len() > before + 10;
-        bench.port.server.until("it is at work", goes_on).await;
+        bench.until_at_work().await;
         assert_eq!(ocean.terminate().await.unwrap(), 0);
     }
     let _ocean = bench.start().await;
