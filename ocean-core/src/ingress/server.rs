@@ -116,15 +116,11 @@ impl RequestId {
         let random = fastrand::u128(..);
         // Version 4, variant 1 of RFC 9562.
         let bits = random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-        let digits = format!("{bits:032x}");
-        Self(format!(
-            "{}-{}-{}-{}-{}",
-            &digits[..8],
-            &digits[8..12],
-            &digits[12..16],
-            &digits[16..20],
-            &digits[20..]
-        ))
+        let mut id = hex::encode(bits.to_be_bytes());
+        for dash in [8, 13, 18, 23] {
+            id.insert(dash, '-');
+        }
+        Self(id)
     }
 
     fn as_str(&self) -> &str {
