@@ -272,29 +272,27 @@ impl WebhookEvent {
     /// The same event under the id that the queue gives it. Costs nothing while nobody else holds
     /// the event, and keeps what was parsed.
     #[must_use]
-    pub(crate) fn with_id(mut self, id: EventId) -> Self {
-        if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.parts.id = id;
-            return self;
-        }
-        Self::new(EventParts {
-            id,
-            ..self.0.parts.clone()
-        })
+    pub(crate) fn with_id(self, id: EventId) -> Self {
+        self.with(|parts| parts.id = id)
     }
 
     /// The same event with this id of its delivery. Costs nothing while nobody else holds the event,
     /// and keeps what was parsed.
     #[must_use]
-    pub(crate) fn with_delivery(mut self, delivery: Box<str>) -> Self {
+    pub(crate) fn with_delivery(self, delivery: Box<str>) -> Self {
+        self.with(|parts| parts.delivery = Some(delivery))
+    }
+
+    /// The same event, changed. `change` must leave the body as it is: what was parsed is kept where
+    /// nobody else holds the event.
+    fn with(mut self, change: impl FnOnce(&mut EventParts)) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.parts.delivery = Some(delivery);
+            change(&mut inner.parts);
             return self;
         }
-        Self::new(EventParts {
-            delivery: Some(delivery),
-            ..self.0.parts.clone()
-        })
+        let mut parts = self.0.parts.clone();
+        change(&mut parts);
+        Self::new(parts)
     }
 
     /// The id under which the queue keeps it.

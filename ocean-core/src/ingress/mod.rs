@@ -32,7 +32,7 @@ pub(crate) use server::until_shutdown;
 pub use standin::StandIn;
 
 /// Everything the door works with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct IngressParts {
     /// The paths on which events arrive; none where live events are not wanted, so that senders
     /// hear 404 rather than a promise nobody keeps.

@@ -12,10 +12,7 @@ use crate::{
     catalog::Catalog,
     dispatch::{self, DispatchOptions, DispatchParts},
     error::StartError,
-    ingress::{
-        self, Check, IngressOptions, IngressParts, Limits,
-        stream::{Stream, StreamParts},
-    },
+    ingress::{self, Check, IngressOptions, IngressParts, Limits, stream::Stream},
     integration::{Assets, Integration},
     mapping::{self, MappingHandle, RefreshParts},
     queue::Queue,
@@ -225,9 +222,8 @@ fn doors<I: Integration>(
             ..IngressOptions::default()
         },
     };
-    let stream = stream.map(|stream| (stream, StreamParts::from(&parts)));
-    let addresses = ingress::serve(parts, supervisor)?;
-    if let Some((stream, parts)) = stream {
+    let addresses = ingress::serve(parts.clone(), supervisor)?;
+    if let Some(stream) = stream {
         info!(stream = %stream.options(), "Reading events from Redis.");
         supervisor.spawn("stream", stream.consume(parts, supervisor.shutdown()));
     }

@@ -21,9 +21,15 @@ struct Window {
 }
 
 impl FloodGate {
-    /// Whether a line with this reason may be written at `now`: if so, how many were not written
-    /// since the last one.
-    pub(super) fn admit(&self, reason: &'static str, now: Instant) -> Option<u64> {
+    /// Whether a line with this reason may be written now: if so, how many were not written since the
+    /// last one, if any.
+    pub(super) fn line(&self, reason: &'static str) -> Option<Option<u64>> {
+        let suppressed = self.admit(reason, Instant::now())?;
+        Some((suppressed > 0).then_some(suppressed))
+    }
+
+    /// The same at `now`, with the number as it is.
+    fn admit(&self, reason: &'static str, now: Instant) -> Option<u64> {
         let mut windows = self.0.lock().expect("no code panics while holding it");
         let window = windows.entry(reason).or_insert(Window {
             began: now,

@@ -1,9 +1,6 @@
 //! What the door counts: requests by path and outcome, bytes, and the time to accept.
 
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use std::{fmt, time::Duration};
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -78,7 +75,7 @@ impl IngressMetrics {
         self.requests
             .get_or_create(&RequestLabels::new(path, refused.code))
             .inc();
-        let Some(suppressed) = self.refusals.admit(refused.code, Instant::now()) else {
+        let Some(suppressed) = self.refusals.line(refused.code) else {
             return;
         };
         warn!(
@@ -87,7 +84,7 @@ impl IngressMetrics {
             reason = %refused.reason,
             remote = %refused.remote,
             request_id = refused.request_id,
-            suppressed = (suppressed > 0).then_some(suppressed),
+            suppressed,
             "Request refused."
         );
     }

@@ -1,6 +1,6 @@
 //! What the stream's door counts: entries by outcome, and what keeps it from reading.
 
-use std::{fmt, time::Instant};
+use std::fmt;
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -66,8 +66,7 @@ impl StreamMetrics {
 
     /// An entry is refused; five a second are logged.
     pub(crate) fn refused(&self, reason: &str) {
-        if let Some(suppressed) = self.flood.admit("refused", Instant::now()) {
-            let suppressed = (suppressed > 0).then_some(suppressed);
+        if let Some(suppressed) = self.flood.line("refused") {
             warn!(
                 reason,
                 suppressed, "Entry of the stream refused; `dead list` shows it."
@@ -77,8 +76,7 @@ impl StreamMetrics {
 
     /// Entries wait in Redis until something else works.
     pub(crate) fn waits(&self, reason: &dyn fmt::Display) {
-        if let Some(suppressed) = self.flood.admit("waits", Instant::now()) {
-            let suppressed = (suppressed > 0).then_some(suppressed);
+        if let Some(suppressed) = self.flood.line("waits") {
             warn!(%reason, suppressed, "The stream waits.");
         }
     }
@@ -95,10 +93,12 @@ impl StreamMetrics {
 
     /// Entries were given to a consumer while it was removed.
     pub(crate) fn dropped(&self, entries: u64) {
-        error!(
-            entries,
-            "Entries of the stream are with no consumer any more; they stay in Redis, unread."
-        );
+        if entries > 0 {
+            error!(
+                entries,
+                "Entries of the stream are with no consumer any more; they stay in Redis, unread."
+            );
+        }
     }
 
     /// Entries were taken over.

@@ -14,7 +14,7 @@ use ocean_core::{
 };
 
 use crate::support::{
-    lanes, new, open, options, parts, progress, state, store, stored, story, take,
+    lanes, large, new, open, options, parts, progress, state, store, stored, story, take,
 };
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -454,10 +454,6 @@ async fn beyond_the_bound_events_are_refused_until_some_are_finished() {
         ..Setup::default()
     };
     each(setup, |queue, _feed| async move {
-        let large = |delivery: &str| EventParts {
-            body: vec![b' '; 40_000].into(),
-            ..parts(delivery)
-        };
         let first = queue.accept(vec![new(large("1"), 1)]).await.unwrap();
         queue.accept(vec![new(large("2"), 1)]).await.unwrap();
         let refused = queue.accept(vec![new(large("3"), 1)]).await;

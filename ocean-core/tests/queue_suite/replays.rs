@@ -8,7 +8,7 @@ use ocean_core::{
 
 use crate::{
     contract::{Setup, each},
-    support::{lanes, parts, state, store, stored, story, take},
+    support::{lanes, large, parts, state, store, stored, story, take},
 };
 
 #[tokio::test]
@@ -114,10 +114,6 @@ async fn replays_need_room_as_new_events_do() {
         ..Setup::default()
     };
     each(setup, |queue, _feed| async move {
-        let large = |delivery: &str| EventParts {
-            body: vec![b' '; 40_000].into(),
-            ..parts(delivery)
-        };
         let id = store(&*queue, large("1")).await;
         queue.record(id, Change::Done(Story::default()));
         store(&*queue, large("2")).await;

@@ -39,6 +39,14 @@ pub(crate) fn new(parts: EventParts, lane: u64) -> NewEvent {
     NewEvent::new(WebhookEvent::new(parts), lanes(lane))
 }
 
+/// As [`parts`], of which two fit into 100,000 bytes and three do not.
+pub(crate) fn large(delivery: &str) -> EventParts {
+    EventParts {
+        body: vec![b' '; 40_000].into(),
+        ..parts(delivery)
+    }
+}
+
 /// Progress after which nothing waits for a date.
 pub(crate) fn progress(story: Story) -> Change {
     Change::Progress { next: None, story }

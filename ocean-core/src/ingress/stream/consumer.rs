@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Status, StreamOptions, StreamParts, Upkeep,
+    Status, StreamOptions, Upkeep,
     connection::{Connection, Read, StreamError},
     entry::Entry,
 };
@@ -15,6 +15,7 @@ use crate::{
     failpoint,
     future::BoxFuture,
     ingress::{
+        IngressOptions, IngressParts,
         intake::{Arrival, Intake},
         reader::Buffered,
         refusal::Refusal,
@@ -37,13 +38,13 @@ const LONGEST_PATH: usize = 200;
 pub(super) struct Consumer {
     options: StreamOptions,
     status: Status,
-    parts: StreamParts,
+    parts: IngressParts,
     // Entries come one after another, so this only bounds what a single one takes.
     buffered_bytes: AtomicUsize,
 }
 
 impl Consumer {
-    pub(super) fn new(options: StreamOptions, status: Status, parts: StreamParts) -> Self {
+    pub(super) fn new(options: StreamOptions, status: Status, parts: IngressParts) -> Self {
         Self {
             options,
             status,
@@ -123,21 +124,15 @@ impl Consumer {
             self.take_in(claimed.entries, connection).await?;
             next = claimed.next.map(|start| (after, start));
         }
-        let Some(idle) = forget_after else {
-            return Ok(());
-        };
-        match connection.forget_consumers(idle).await {
-            Err(problem) if problem.is_refusal() => {
-                self.parts.telemetry.stream.no_upkeep(&problem);
-                Ok(())
+        if let Some(idle) = forget_after {
+            match connection.forget_consumers(idle).await {
+                Err(problem) if problem.is_refusal() => {
+                    self.parts.telemetry.stream.no_upkeep(&problem);
+                }
+                dropped => self.parts.telemetry.stream.dropped(dropped?),
             }
-            Ok(0) => Ok(()),
-            Ok(lost) => {
-                self.parts.telemetry.stream.dropped(lost);
-                Ok(())
-            }
-            Err(problem) => Err(problem),
         }
+        Ok(())
     }
 
     /// Stores the events of `entries` in one commit and acknowledges them, however long it takes:
@@ -242,11 +237,11 @@ impl Consumer {
     }
 
     async fn intake(&self, entry: &Entry) -> Result<Vec<NewEvent>, Unfit> {
-        let StreamParts {
+        let IngressParts {
             sources,
             router,
             clock,
-            limits,
+            options: IngressOptions { limits, .. },
             ..
         } = &self.parts;
         let (path, query) = entry.path();
@@ -367,7 +362,7 @@ mod tests {
     use super::*;
     use crate::{
         clock::Clock,
-        ingress::{Limits, Router},
+        ingress::Router,
         lane::Lanes,
         queue::memory::{MemoryOptions, MemoryQueue},
         source::{
@@ -395,13 +390,14 @@ mod tests {
             allow_unverified: true,
         };
         let (queue, _) = MemoryQueue::new(MemoryOptions::default());
-        let parts = StreamParts {
+        let parts = IngressParts {
             sources: check_sources(sources, &settings).unwrap(),
             router: Arc::new(Nowhere),
             queue: Arc::new(queue),
+            checks: Vec::new(),
             clock: Clock::system(),
             telemetry: Arc::new(Telemetry::default()),
-            limits: Limits::default(),
+            options: IngressOptions::default(),
         };
         Consumer::new(StreamOptions::of_tests(), Status::default(), parts)
     }

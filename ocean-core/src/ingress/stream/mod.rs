@@ -17,11 +17,8 @@ use std::{
 use tracing::warn;
 use url::Url;
 
-use super::{Check, IngressParts, Limits, Router};
-use crate::{
-    clock::Clock, error::StartError, queue::Queue, source::CheckedSource, supervisor::Shutdown,
-    telemetry::Telemetry,
-};
+use super::{Check, IngressParts};
+use crate::{error::StartError, supervisor::Shutdown};
 
 mod connection;
 mod consumer;
@@ -201,43 +198,13 @@ impl Stream {
         Check::degrading("redis", move || status.trouble().map_or(Ok(()), Err))
     }
 
-    /// Takes in events until shutdown. May be cancelled anywhere: what is not acknowledged then is
+    /// Takes in events until shutdown, with what the first door works with. May be cancelled anywhere: what is not acknowledged then is
     /// read again, and recognised if it was stored.
-    pub(crate) async fn consume(self, parts: StreamParts, mut shutdown: Shutdown) {
+    pub(crate) async fn consume(self, parts: IngressParts, mut shutdown: Shutdown) {
         let consumer = Consumer::new(self.options, self.status, parts);
         tokio::select! {
             () = consumer.run(self.connection) => {}
             () = shutdown.requested() => {}
-        }
-    }
-}
-
-/// What the stream's door works with; see [`IngressParts`].
-#[derive(Debug)]
-pub(crate) struct StreamParts {
-    /// The paths that entries may name.
-    pub sources: Vec<CheckedSource>,
-    /// Which lanes an event goes to.
-    pub router: Arc<dyn Router>,
-    /// Where events become durable.
-    pub queue: Arc<dyn Queue>,
-    /// The time.
-    pub clock: Clock,
-    /// Metrics.
-    pub telemetry: Arc<Telemetry>,
-    /// What a single entry may cost.
-    pub limits: Limits,
-}
-
-impl From<&IngressParts> for StreamParts {
-    fn from(parts: &IngressParts) -> Self {
-        Self {
-            sources: parts.sources.clone(),
-            router: Arc::clone(&parts.router),
-            queue: Arc::clone(&parts.queue),
-            clock: parts.clock,
-            telemetry: Arc::clone(&parts.telemetry),
-            limits: parts.options.limits.clone(),
         }
     }
 }
